@@ -1,0 +1,50 @@
+//! From text to settings: what the configuration file, the command line and
+//! the defaults say, who wins, and where each value came from. Does not open
+//! logs, sockets or programs.
+
+pub(crate) mod zconfig;
+
+use std::fmt;
+use std::rc::Rc;
+
+/// Where a line stands, for messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The absolute path of the file, as it is shown.
+    pub(crate) file: Rc<str>,
+    /// Counted from 1.
+    pub(crate) line: u32,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
+/// What is wrong with the configuration or the command line: one sentence, led
+/// by `file:line: ` where a file is to blame. Always exit status 2.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Error {
+    place: Option<Place>,
+    text: String,
+}
+
+impl Error {
+    pub(crate) fn new(message: impl fmt::Display) -> Error {
+        Error { place: None, text: message.to_string() }
+    }
+
+    pub(crate) fn at(place: &Place, message: impl fmt::Display) -> Error {
+        Error { place: Some(place.clone()), text: message.to_string() }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Some(place) => write!(f, "{place}: {}", self.text),
+            None => f.write_str(&self.text),
+        }
+    }
+}
