@@ -2,6 +2,9 @@
 
 mod config;
 mod messages;
+mod protocol;
+mod quote;
+mod sys;
 mod vocabulary;
 
 fn main() {}
