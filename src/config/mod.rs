@@ -3,6 +3,8 @@
 //! logs, sockets or programs.
 
 #[allow(dead_code)]
+pub(crate) mod words;
+#[allow(dead_code)]
 pub(crate) mod zconfig;
 
 use std::fmt;
