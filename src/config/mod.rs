@@ -2,6 +2,8 @@
 //! the defaults say, who wins, and where each value came from. Does not open
 //! logs, sockets or programs.
 
+#[cfg(test)]
+mod fuzz;
 #[allow(dead_code)]
 pub(crate) mod words;
 #[allow(dead_code)]
