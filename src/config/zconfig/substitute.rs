@@ -38,15 +38,10 @@ impl<'h> Names<'h> {
         let value = self
             .expand(value.trim_start())
             .map_err(|what| Error::at(place, what))?;
-        if let Some(old) = self.defined.get(&name.to_ascii_lowercase()) {
-            if old.value != value {
-                let what = Directive::Redefined {
-                    name,
-                    earlier: old.place.to_string(),
-                };
-                return Err(Error::at(place, what));
-            }
-            return Ok(());
+        let old = self.defined.get(&name.to_ascii_lowercase());
+        if let Some(old) = old.filter(|old| old.value != value) {
+            let earlier = old.place.to_string();
+            return Err(Error::at(place, Directive::Redefined { name, earlier }));
         }
         let definition = Definition {
             value,
