@@ -249,9 +249,8 @@ impl Status {
     /// None if this is no reply of a supervisor: no `application=` in it.
     pub(crate) fn parse(reply: &[u8]) -> Option<Status> {
         let text = String::from_utf8_lossy(reply).into_owned();
-        let value = |key: &str| {
-            text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='))
-        };
+        let value =
+            |key: &str| text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
         let program = Pid::new(value("application")?.parse().ok()?);
         let should_be_up = value("should_be_up").is_none_or(|v| v != "0");
         let testing = value("testing").is_some_and(|v| v != "0");

@@ -149,7 +149,9 @@ mod tests {
 
     #[test]
     fn what_is_no_list_of_strings_is_refused_rather_than_evaluated() {
-        for text in ["__import__('os').system('x')", "['a'", "['a' 'b']", "[1]", "['\\q']", "['\\x4"] {
+        for text in
+            ["__import__('os').system('x')", "['a'", "['a' 'b']", "[1]", "['\\q']", "['\\x4"]
+        {
             assert_eq!(parse_list(text), None, "{text}");
         }
     }

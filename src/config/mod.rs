@@ -2,6 +2,9 @@
 //! the defaults say, who wins, and where each value came from. Does not open
 //! logs, sockets or programs.
 
+#[cfg(test)]
+mod fuzz;
+pub(crate) mod words;
 pub(crate) mod zconfig;
 
 use std::fmt;

@@ -3,3 +3,4 @@
 //! Decides nothing and prints nothing.
 
 pub(crate) mod supervisor;
+pub(crate) mod syntax;

@@ -49,9 +49,9 @@ pub(crate) enum LogMessage<'a> {
 impl LogMessage<'_> {
     pub(crate) fn level(&self) -> Level {
         match self {
-            LogMessage::ChildReaped { .. }
-            | LogMessage::TestFailed
-            | LogMessage::TestSucceeded => Level::DEBUG,
+            LogMessage::ChildReaped { .. } | LogMessage::TestFailed | LogMessage::TestSucceeded => {
+                Level::DEBUG
+            }
             LogMessage::Daemonizing
             | LogMessage::CurrentDirectory(_)
             | LogMessage::SupervisorStarted

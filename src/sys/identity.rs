@@ -78,8 +78,7 @@ pub(crate) fn give_to(path: &Path, uid: u32, gid: u32) -> io::Result<()> {
 pub(crate) fn may_execute(path: &Path) -> io::Result<()> {
     let path = CString::new(path.as_os_str().as_bytes())?;
     // SAFETY: `path` is NUL-terminated and lives through the call.
-    let effective = unsafe {
-        libc::faccessat(libc::AT_FDCWD, path.as_ptr(), libc::X_OK, libc::AT_EACCESS)
-    };
+    let effective =
+        unsafe { libc::faccessat(libc::AT_FDCWD, path.as_ptr(), libc::X_OK, libc::AT_EACCESS) };
     check(effective).map(drop)
 }

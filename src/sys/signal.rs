@@ -89,11 +89,7 @@ pub(crate) fn parse(text: &str) -> Option<(Signal, String)> {
 static PENDING: AtomicU64 = AtomicU64::new(0);
 static WAKE: AtomicI32 = AtomicI32::new(-1);
 
-extern "C" fn record(
-    signal: libc::c_int,
-    info: *mut libc::siginfo_t,
-    _context: *mut libc::c_void,
-) {
+extern "C" fn record(signal: libc::c_int, info: *mut libc::siginfo_t, _context: *mut libc::c_void) {
     // SAFETY: the address of errno is valid for this thread.
     let errno = unsafe { *libc::__errno_location() };
     // SAFETY: the kernel passes a valid siginfo to a SA_SIGINFO handler.
@@ -267,9 +263,8 @@ impl Alarm {
         timer.it_value.tv_usec = first.subsec_micros() as libc::suseconds_t;
         timer.it_interval.tv_usec = again.subsec_micros() as libc::suseconds_t;
         // SAFETY: `timer` outlives the call; the old value is not asked for.
-        let result = unsafe {
-            libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut())
-        };
+        let result =
+            unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut()) };
         check(result).map(drop)
     }
 }

@@ -20,9 +20,8 @@ pub(crate) const LONGEST_PATH: usize =
 pub(crate) fn connect(path: &Path, limit: Duration) -> io::Result<UnixStream> {
     let address = address_of(path.as_os_str())?;
     // SAFETY: socket takes integers and touches no memory.
-    let fd = check(unsafe {
-        libc::socket(libc::AF_UNIX, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0)
-    })?;
+    let fd =
+        check(unsafe { libc::socket(libc::AF_UNIX, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0) })?;
     // SAFETY: the call succeeded, so the descriptor is open and nobody else's.
     let stream = UnixStream::from(unsafe { OwnedFd::from_raw_fd(fd) });
     stream.set_write_timeout(Some(limit))?;
