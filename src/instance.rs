@@ -87,7 +87,8 @@ impl fmt::Display for Record {
 impl Record {
     /// None for anything but a complete record.
     pub(crate) fn parse(text: &str) -> Option<Record> {
-        let mut words = text.strip_suffix('\n')?.split(' ');
+        // What follows the first line is left of a longer, older record.
+        let mut words = text.split_once('\n')?.0.split(' ');
         if words.next()? != "zdaemon-instance-1" {
             return None;
         }

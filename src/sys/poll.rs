@@ -22,6 +22,11 @@ impl Watch {
         Watch(libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLOUT, revents: 0 })
     }
 
+    /// Waits only for the other end to close or fail.
+    pub(crate) fn hang_up(fd: BorrowedFd<'_>) -> Watch {
+        Watch(libc::pollfd { fd: fd.as_raw_fd(), events: 0, revents: 0 })
+    }
+
     /// Also true for a hang-up or an error: a pipe at its end reports just that.
     pub(crate) fn is_ready(&self) -> bool {
         self.0.revents != 0
