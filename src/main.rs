@@ -2,6 +2,9 @@
 
 mod config;
 mod messages;
+#[allow(dead_code)]
+mod scaffold;
+mod sys;
 mod vocabulary;
 
 fn main() {}
