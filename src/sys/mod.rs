@@ -13,6 +13,7 @@ pub(crate) mod process;
 pub(crate) mod signal;
 pub(crate) mod socket;
 pub(crate) mod spawn;
+pub(crate) mod umask;
 
 use std::io;
 
