@@ -3,10 +3,10 @@
 # commands with a time limit, waits with an end, and an exit that leaves neither
 # a process nor a file behind. Checks nothing by itself.
 #
-# The caller sets $bin (the binary) and, before `zd` is used, $conf.
+# The caller sets $conf before it uses `zd`.
 # Exit status of a check: 0 passed, 1 failed, 77 skipped (the last line says why).
 
-bin=${bin-} box='' conf='' transcript='' busy=''
+bin='' box='' conf='' transcript='' busy=''
 
 # Says why the check cannot be run here.
 skip() {
@@ -56,13 +56,17 @@ need() {
     done
 }
 
-# Makes $box, and sees to it that it is gone at the end with all that ran in it.
+# enter_sandbox [BINARY]: makes $box, and sees to it that it is gone at the end with all that ran in it.
 enter_sandbox() {
-    case $bin in
-    /*) ;;
-    *) bin=$PWD/$bin ;;
-    esac
-    [ -x "$bin" ] || fail "usage: $0 BINARY ($bin cannot be run)"
+    if [ $# -gt 0 ]; then
+        case $1 in
+        /*) bin=$1 ;;
+        *) bin=$PWD/$1 ;;
+        esac
+        if [ ! -f "$bin" ] || [ ! -x "$bin" ]; then
+            fail "usage: $0 BINARY ('$1' is no program)"
+        fi
+    fi
     box=$(mktemp -d "${TMPDIR:-/tmp}/zd.XXXXXX")
     chmod 755 "$box"
     trap leave_sandbox EXIT
