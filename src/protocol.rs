@@ -4,7 +4,7 @@
 //! A request is one line. Without `wait` the reply is text up to the end of the
 //! connection, as zdaemon 5.2.1 has it. With `wait` the reply's first line is
 //! the same text, the connection stays open, and when the thing has happened
-//! there follow `note=…` lines for the user and one `outcome=…` line. A
+//! there follow `note=…` or `error=…` lines for the user and one `outcome=…` line. A
 //! supervisor of 5.2.1 takes `stop wait` for `stop` and closes at once, which
 //! tells the client to ask again by itself.
 
@@ -112,6 +112,8 @@ impl fmt::Display for Outcome {
 pub(crate) enum Line<'a> {
     /// Something the user should read.
     Note(&'a str),
+    /// Why there is no supervisor.
+    Error(&'a str),
     Outcome(Outcome),
     /// The immediate answer, or something of another version.
     Other(&'a str),
@@ -121,6 +123,9 @@ impl<'a> Line<'a> {
     pub(crate) fn parse(line: &'a str) -> Line<'a> {
         if let Some(note) = line.strip_prefix("note=") {
             return Line::Note(note);
+        }
+        if let Some(error) = line.strip_prefix("error=") {
+            return Line::Error(error);
         }
         let outcome = line.strip_prefix("outcome=").and_then(parse_outcome);
         outcome.map_or(Line::Other(line), Line::Outcome)

@@ -249,6 +249,24 @@ impl fmt::Display for LaunchError<'_> {
     }
 }
 
+/// What a client that waits for the program to be up is told meanwhile.
+#[derive(Debug)]
+pub(crate) enum WaiterNote<'a> {
+    EndedEarly { pid: Pid, ended: Ended },
+    OutputLine(&'a str),
+}
+
+impl fmt::Display for WaiterNote<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            WaiterNote::EndedEarly { pid, ended } => {
+                write!(f, "the program (pid {pid}) ended before it was up: {ended}")
+            }
+            WaiterNote::OutputLine(line) => write!(f, "  {line}"),
+        }
+    }
+}
+
 /// The text of a reply on the control socket.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum ControlReply<'a> {

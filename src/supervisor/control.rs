@@ -165,6 +165,10 @@ impl Control {
         }
     }
 
+    pub(crate) fn anyone_waits(&self, waiting: Waiting) -> bool {
+        self.seats.iter().flatten().any(|connection| connection.waiting == Some(waiting))
+    }
+
     /// Sends a line to everybody who waits for something.
     pub(crate) fn note(&mut self, waiting: Waiting, note: &dyn fmt::Display) {
         for connection in self.seats.iter_mut().flatten() {

@@ -1,0 +1,143 @@
+//! The supervisor's loop. Its order is fixed: wait; read the clock; take the
+//! signals; reap all children; output; control socket; deadlines. Reaping comes
+//! before anything that signals, so that a number we signal is never somebody
+//! else's. While nothing happens it makes no system call.
+
+use std::os::fd::AsFd;
+
+use super::control::{Control, SEATS, Waiting};
+use super::core::{Announcement, Core};
+use super::machine::Event;
+use crate::protocol::Outcome;
+use crate::sys::clock;
+use crate::sys::poll::{Watch, poll};
+use crate::sys::signal::{Caught, SelfPipe};
+use crate::vocabulary::{Ended, Mono, Pid, Signal};
+
+/// Signals, output, exec outcome and end of an adopted program stand before
+/// the listener and the seats.
+const OWN_WATCHES: usize = 4;
+const ALL_WATCHES: usize = OWN_WATCHES + 1 + SEATS;
+
+pub(super) struct Supervisor {
+    pub(super) core: Core,
+    pub(super) control: Control,
+    pub(super) signals: SelfPipe,
+}
+
+impl Supervisor {
+    /// Runs to the end; the exit status of the supervisor.
+    pub(super) fn run(mut self, survivor: Option<Pid>) -> u8 {
+        let now = clock::monotonic();
+        self.core.audience = self.control.anyone_waits(Waiting::ForUp);
+        match survivor {
+            Some(pid) => self.core.adopt(now, pid),
+            None => self.core.step(now, Event::Begin),
+        }
+        loop {
+            self.announce();
+            if let Some(status) = self.core.finished {
+                return self.finish(status);
+            }
+            self.turn();
+        }
+    }
+
+    fn turn(&mut self) {
+        let mut watches = [Watch::IDLE; ALL_WATCHES];
+        self.watch(&mut watches);
+        let timeout = self.deadline().map(|deadline| deadline.since(clock::monotonic()));
+        if poll(&mut watches, timeout).is_err() {
+            return;
+        }
+        let now = clock::monotonic();
+        let [signals, output, exec, adopted, clients @ ..] = &watches;
+        self.take_signals(now, signals.is_ready());
+        if exec.is_ready() {
+            self.core.look_at_exec(now);
+        }
+        if adopted.is_ready() && self.core.machine.program().is_some() {
+            self.core.program_ended(now, Ended::Unknown);
+        }
+        if output.is_ready() {
+            self.core.copy_output(false);
+        }
+        self.control.serve(now, clients, &mut self.core);
+        self.pass_deadlines(now);
+    }
+
+    fn watch(&self, watches: &mut [Watch; ALL_WATCHES]) {
+        let [signals, output, exec, adopted, clients @ ..] = watches;
+        *signals = Watch::readable(self.signals.fd());
+        if let Some(captured) = &self.core.output {
+            *output = Watch::readable(captured.reader());
+        }
+        if let Some(outcome) = &self.core.program.exec {
+            *exec = Watch::readable(outcome.fd());
+        }
+        if self.core.machine.program().is_some() {
+            if let Some(end) = self.core.program.adopted.as_ref().and_then(|a| a.end.as_ref()) {
+                *adopted = Watch::readable(end.as_fd());
+            }
+        }
+        self.control.watch(clients);
+    }
+
+    fn deadline(&self) -> Option<Mono> {
+        let core = &self.core;
+        [core.machine.deadline(), core.readiness.deadline(), core.check_at, self.control.deadline()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    fn take_signals(&mut self, now: Mono, ready: bool) {
+        if !ready {
+            return;
+        }
+        let none = Caught { signal: Signal(0), from_terminal: false };
+        let mut caught = [none; 8];
+        let mut count = 0;
+        for (place, signal) in caught.iter_mut().zip(self.signals.drain()) {
+            *place = signal;
+            count += 1;
+        }
+        let caught = caught.get(..count).unwrap_or(&[]);
+        if caught.iter().any(|caught| caught.signal == Signal::CHLD) {
+            self.core.reap(now);
+        }
+        for signal in caught.iter().filter(|caught| caught.signal != Signal::CHLD) {
+            self.core.signalled(now, *signal);
+        }
+    }
+
+    fn pass_deadlines(&mut self, now: Mono) {
+        self.core.check(now);
+        self.core.run_due_test(now);
+        if self.core.machine.deadline().is_some_and(|at| at <= now) {
+            self.core.step(now, Event::Deadline);
+        }
+    }
+
+    /// Passes on to waiting clients what the last turn brought.
+    fn announce(&mut self) {
+        let now = clock::monotonic();
+        for announcement in self.core.announcements.drain(..) {
+            match announcement {
+                Announcement::Note(waiting, note) => self.control.note(waiting, &note),
+                Announcement::Tell(waiting, outcome) => self.control.tell(waiting, outcome, now),
+            }
+        }
+        self.core.audience = self.control.anyone_waits(Waiting::ForUp);
+    }
+
+    fn finish(mut self, status: u8) -> u8 {
+        self.core.finish();
+        self.announce();
+        self.control.tell_last(Waiting::ForUp, Outcome::Gone(status));
+        self.control.tell_last(Waiting::ForDown, Outcome::Down);
+        // The connections close with the process: their end tells that it is gone.
+        std::mem::forget(self);
+        status
+    }
+}
