@@ -45,7 +45,10 @@ impl Signal {
 pub(crate) enum Ended {
     /// It exited with this status, 0 to 255.
     Exited(i32),
-    Signalled { signal: Signal, core: bool },
+    Signalled {
+        signal: Signal,
+        core: bool,
+    },
     /// It is gone, and its parent was somebody else (an adopted program).
     Unknown,
 }

@@ -2,6 +2,8 @@
 //! the defaults say, who wins, and where each value came from. Does not open
 //! logs, sockets or programs.
 
+#[allow(dead_code)]
+pub(crate) mod eventlog;
 pub(crate) mod zconfig;
 
 use std::fmt;
@@ -32,11 +34,17 @@ pub(crate) struct Error {
 
 impl Error {
     pub(crate) fn new(message: impl fmt::Display) -> Error {
-        Error { place: None, text: message.to_string() }
+        Error {
+            place: None,
+            text: message.to_string(),
+        }
     }
 
     pub(crate) fn at(place: &Place, message: impl fmt::Display) -> Error {
-        Error { place: Some(place.clone()), text: message.to_string() }
+        Error {
+            place: Some(place.clone()),
+            text: message.to_string(),
+        }
     }
 }
 

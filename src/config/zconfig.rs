@@ -34,7 +34,11 @@ pub(crate) trait Host {
 }
 
 /// Reads the whole text of the file at `path` (absolute).
-pub(crate) fn parse(path: &std::path::Path, text: &[u8], host: &dyn Host) -> Result<Section, Error> {
+pub(crate) fn parse(
+    path: &std::path::Path,
+    text: &[u8],
+    host: &dyn Host,
+) -> Result<Section, Error> {
     let _ = (path, text, host);
     Err(Error::new("the parser is being written"))
 }

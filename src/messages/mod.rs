@@ -1,3 +1,5 @@
 //! Every sentence that a user or a log can see, one file a speaker, and the
 //! exit statuses. Texts that scripts of zdaemon's users match keep their bytes.
 //! Decides nothing and prints nothing.
+
+pub(crate) mod eventlog;

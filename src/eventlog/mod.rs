@@ -1,0 +1,4 @@
+//! x
+mod format;
+pub(crate) mod level;
+pub(crate) mod plan;
