@@ -188,6 +188,7 @@ fn format_spec(written: &str, class: Class) -> Option<Spec> {
         (None | Some('s'), Class::Text) => Kind::Text,
         (_, Class::Text) | (Some('s'), Class::Integer | Class::Real) => return None,
         (None | Some('d'), Class::Integer) => Kind::Decimal,
+        // zdaemon: `{msecs:.3}` shows 45.0 there and 45 here.
         (None, Class::Real) if precision.is_some() => Kind::General,
         (None, Class::Real) => Kind::Text,
         (Some('b'), Class::Integer) => Kind::Binary,
