@@ -96,10 +96,12 @@ impl EventLog {
     /// first failure is returned after all have been tried, and the files that
     /// failed go on as they were.
     pub(crate) fn reopen(&mut self, now: Duration) -> Result<(), CannotOpen> {
-        self.handlers
-            .iter_mut()
-            .map(|handler| handler.sink.reopen(now))
-            .fold(Ok(()), |first, result| first.and(result))
+        let mut first_failure = Ok(());
+        for handler in &mut self.handlers {
+            let result = handler.sink.reopen(now);
+            first_failure = first_failure.and(result);
+        }
+        first_failure
     }
 }
 

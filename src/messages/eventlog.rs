@@ -58,101 +58,76 @@ pub(crate) enum Problem {
 }
 
 impl fmt::Display for Problem {
+    #[rustfmt::skip]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Problem::KeyName(name) => write!(
-                f,
-                "value did not match regular expression: '{name}'; expected a key that starts \
-                 with a letter and goes on with letters, digits, '-', '_' or '.'"
-            ),
-            Problem::UnknownKey { name, known } => {
-                write!(
-                    f,
-                    "'{name}' is not a known key name; expected one of: {known}"
-                )
-            }
-            Problem::RepeatedKey(name) => write!(f, "'{name}' does not support multiple values"),
-            Problem::UnknownHandler(kind) => {
-                write!(f, "unknown type name: '{kind}'; expected logfile or syslog")
-            }
-            Problem::NestedSection(kind) => {
-                write!(f, "unknown type name: '{kind}'; expected no section here")
-            }
-            Problem::NoPath => write!(f, "no values for 'path'; 1 required"),
-            Problem::EmptyPath => write!(f, "'path' is empty; expected a file, STDOUT or STDERR"),
-            Problem::LevelRange(number) => write!(
-                f,
-                "log level not in range: {number}; expected 0 to 50, or 100 to 300 or -300 to -1 \
-                 on the old scale"
-            ),
-            Problem::LevelName(name) => write!(
-                f,
-                "unknown log level: '{name}'; expected critical, error, warning, info, blather, \
-                 debug, trace, all, notset or a number"
-            ),
-            Problem::Boolean(value) => {
-                write!(
-                    f,
-                    "not a valid boolean value: '{value}'; expected yes, no, on, off, true or false"
-                )
-            }
-            Problem::Count { key, value } => {
-                write!(
-                    f,
-                    "invalid value for {key}: '{value}'; expected a whole number, 0 or more"
-                )
-            }
-            Problem::Size(value) => write!(
-                f,
-                "invalid value for max-size: '{value}'; expected a number of bytes, KB, MB or GB"
-            ),
-            Problem::When(value) => write!(
-                f,
-                "invalid value for when: '{value}'; expected S, M, H, D, MIDNIGHT or W0 (Monday) \
-                 to W6 (Sunday)"
-            ),
-            Problem::RotatedStream(stream) => write!(f, "cannot rotate {stream}"),
-            Problem::DelayedStream(stream) => write!(f, "cannot delay opening {stream}"),
-            Problem::EncodedStream(stream) => write!(f, "cannot specify encoding for {stream}"),
-            Problem::NoOldFiles => write!(f, "old-files must be set for log rotation"),
-            Problem::NoRotationRule => {
-                write!(f, "max-bytes or when must be set for log rotation")
-            }
-            Problem::TwoRotationRules => write!(f, "can't set *both* max_bytes and when"),
-            Problem::Style(value) => write!(
-                f,
-                "unknown style: '{value}'; expected classic, format, template or safe-template"
-            ),
-            Problem::UnknownField { name, known } => {
-                write!(
-                    f,
-                    "unknown format field: '{name}'; expected one of: {known}"
-                )
-            }
-            Problem::Placeholder { text, expected } => {
-                write!(f, "malformed format at '{text}'; expected {expected}")
-            }
-            Problem::DateFormat => write!(f, "dateformat contains a zero byte"),
-            Problem::Facility { name, known } => {
-                write!(
-                    f,
-                    "unknown syslog facility: '{name}'; expected one of: {known}"
-                )
-            }
-            Problem::Address(value) => write!(
-                f,
-                "invalid syslog address: '{value}'; expected a path with a slash, host:port, a \
-                 port, or [IPv6]:port"
-            ),
-            Problem::UnknownHost(host) => write!(
-                f,
-                "unknown syslog host: '{host}'; expected an IP address or a name in /etc/hosts \
-                 (the name service is not asked)"
-            ),
-            Problem::Variable { name, problem } => {
-                write!(f, "environment variable {name}: {problem}")
-            }
+            Problem::KeyName(name) => write!(f, "value did not match regular expression: '{name}'")?,
+            Problem::UnknownKey { name, .. } => write!(f, "'{name}' is not a known key name")?,
+            Problem::RepeatedKey(name) => write!(f, "'{name}' does not support multiple values")?,
+            Problem::UnknownHandler(kind) | Problem::NestedSection(kind) => write!(f, "unknown type name: '{kind}'")?,
+            Problem::NoPath => write!(f, "no values for 'path'; 1 required")?,
+            Problem::EmptyPath => write!(f, "'path' is empty")?,
+            Problem::LevelRange(number) => write!(f, "log level not in range: {number}")?,
+            Problem::LevelName(name) => write!(f, "unknown log level: '{name}'")?,
+            Problem::Boolean(value) => write!(f, "not a valid boolean value: '{value}'")?,
+            Problem::Count { key, value } => write!(f, "invalid value for {key}: '{value}'")?,
+            Problem::Size(value) => write!(f, "invalid value for max-size: '{value}'")?,
+            Problem::When(value) => write!(f, "invalid value for when: '{value}'")?,
+            Problem::RotatedStream(stream) => write!(f, "cannot rotate {stream}")?,
+            Problem::DelayedStream(stream) => write!(f, "cannot delay opening {stream}")?,
+            Problem::EncodedStream(stream) => write!(f, "cannot specify encoding for {stream}")?,
+            Problem::NoOldFiles => write!(f, "old-files must be set for log rotation")?,
+            Problem::NoRotationRule => write!(f, "max-bytes or when must be set for log rotation")?,
+            Problem::TwoRotationRules => write!(f, "can't set *both* max_bytes and when")?,
+            Problem::Style(value) => write!(f, "unknown style: '{value}'")?,
+            Problem::UnknownField { name, .. } => write!(f, "unknown format field: '{name}'")?,
+            Problem::Placeholder { text, .. } => write!(f, "malformed format at '{text}'")?,
+            Problem::DateFormat => write!(f, "dateformat contains a zero byte")?,
+            Problem::Facility { name, .. } => write!(f, "unknown syslog facility: '{name}'")?,
+            Problem::Address(value) => write!(f, "invalid syslog address: '{value}'")?,
+            Problem::UnknownHost(host) => write!(f, "unknown syslog host: '{host}'")?,
+            Problem::Variable { name, problem } => write!(f, "environment variable {name}: {problem}")?,
         }
+        match self.expected() {
+            Some(expected) => write!(f, "; expected {expected}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Problem {
+    /// What should have stood there, where the first half does not say it.
+    #[rustfmt::skip]
+    fn expected(&self) -> Option<&str> {
+        Some(match self {
+            Problem::KeyName(_) => "a letter, then letters, digits, '-', '_' or '.'",
+            Problem::UnknownKey { known, .. }
+            | Problem::UnknownField { known, .. }
+            | Problem::Facility { known, .. } => known,
+            Problem::UnknownHandler(_) => "logfile or syslog",
+            Problem::NestedSection(_) => "no section in a handler",
+            Problem::EmptyPath => "a file, STDOUT or STDERR",
+            Problem::LevelRange(_) => "0 to 50, or 100 to 300 or -300 to -1 on the old scale",
+            Problem::LevelName(_) => "critical, error, warning, info, blather, debug, trace, all, notset or a number",
+            Problem::Boolean(_) => "yes, no, on, off, true or false",
+            Problem::Count { .. } => "a whole number, 0 or more",
+            Problem::Size(_) => "a number of bytes, KB, MB or GB",
+            Problem::When(_) => "S, M, H, D, MIDNIGHT or W0 (Monday) to W6 (Sunday)",
+            Problem::Style(_) => "classic, format, template or safe-template",
+            Problem::Placeholder { expected, .. } => expected,
+            Problem::Address(_) => "a path with a slash, host:port, a port or [IPv6]:port",
+            Problem::UnknownHost(_) => "an IP address or a name in /etc/hosts; no name service is asked",
+            Problem::NoPath
+            | Problem::RepeatedKey(_)
+            | Problem::RotatedStream(_)
+            | Problem::DelayedStream(_)
+            | Problem::EncodedStream(_)
+            | Problem::NoOldFiles
+            | Problem::NoRotationRule
+            | Problem::TwoRotationRules
+            | Problem::DateFormat
+            | Problem::Variable { .. } => return None,
+        })
     }
 }
 

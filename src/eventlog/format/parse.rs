@@ -15,7 +15,7 @@ const FORMAT: &str =
 const TEMPLATE: &str = "$field, ${field} or $$";
 
 pub(super) fn pieces(text: &str, style: Style, arbitrary: bool) -> Result<Vec<Piece>, Problem> {
-    let (mark, read): (&[char], fn(&mut Cursor<'_>) -> Result<Piece, Unreadable>) = match style {
+    let (mark, read): (&[char], Reader) = match style {
         Style::Classic => (&['%'], classic),
         Style::Format => (&['{', '}'], format),
         Style::Template | Style::SafeTemplate => (&['$'], template),
@@ -63,6 +63,9 @@ fn push_literal(pieces: &mut Vec<Piece>, text: &str) {
     }
 }
 
+/// Reads one placeholder, at its mark.
+type Reader = fn(&mut Cursor<'_>) -> Result<Piece, Unreadable>;
+
 /// Why a placeholder has no meaning.
 enum Unreadable {
     /// There is no field of this name.
@@ -88,23 +91,9 @@ fn classic(cursor: &mut Cursor<'_>) -> Result<Piece, Unreadable> {
     let precision = cursor.precision(true).ok_or(WRONG)?;
     cursor.take_while(|c| "hlL".contains(c));
     let letter = cursor.next().ok_or(WRONG)?;
-    let kind = match letter {
-        's' => Kind::Text,
-        'r' | 'a' => Kind::Quoted,
-        'd' | 'i' | 'u' => Kind::Decimal,
-        _ => kind_of(letter).ok_or(WRONG)?,
-    };
     let field = Field::named(name).ok_or_else(|| Unreadable::Field(name.to_owned()))?;
+    let kind = classic_kind(letter, field.class()).ok_or(WRONG)?;
     let is_text = matches!(kind, Kind::Text | Kind::Quoted);
-    let is_whole = matches!(kind, Kind::Hexadecimal | Kind::Octal);
-    let fits = match field.class() {
-        Class::Text => is_text,
-        Class::Integer => kind != Kind::Binary && kind != Kind::Percent,
-        Class::Real => !is_whole && kind != Kind::Binary && kind != Kind::Percent,
-    };
-    if !fits {
-        return Err(WRONG);
-    }
     let zero = flags.contains('0') && !flags.contains('-') && !is_text;
     let align = match (flags.contains('-'), zero) {
         (true, _) => Align::Left,
@@ -123,6 +112,17 @@ fn classic(cursor: &mut Cursor<'_>) -> Result<Piece, Unreadable> {
         upper: letter.is_ascii_uppercase(),
     };
     Ok(Piece::Field(field, spec))
+}
+
+/// What `letter` stands for; nothing if `class` cannot be written so.
+fn classic_kind(letter: char, class: Class) -> Option<Kind> {
+    match (letter, class) {
+        ('s', _) => Some(Kind::Text),
+        ('r' | 'a', _) => Some(Kind::Quoted),
+        (_, Class::Text) | ('x' | 'X' | 'o', Class::Real) => None,
+        ('d' | 'i' | 'u', Class::Integer | Class::Real) => Some(Kind::Decimal),
+        (_, Class::Integer | Class::Real) => kind_of(letter),
+    }
 }
 
 /// `{name!r:*<+#08.3f}`
