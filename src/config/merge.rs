@@ -8,6 +8,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::eventlog::Surroundings;
 use super::options::{Means, OPTIONS, Settings, index_of};
 use super::zconfig::{self, Host, Key, Section};
 use super::{Error, Origin, Place, eventlog, paths};
@@ -50,6 +51,13 @@ pub(crate) fn load(given: &Given, base: &Path) -> Result<Settings, Error> {
         if let Some(origin) = settings.origins.get_mut(*index) {
             *origin = Origin::CommandLine(typed.clone());
         }
+    }
+    // The variables of the Zope documents count where its pid file is used.
+    if settings.event_log.is_none() && settings.pid_file.0.is_some() {
+        let variable = |name: &str| env::var(name).ok();
+        settings.event_log = with_surroundings(base, |around| {
+            eventlog::environment::from_environment(variable, around)
+        })?;
     }
     paths::resolve(&mut settings, base)?;
     Ok(settings)
@@ -135,10 +143,25 @@ fn apply_file(
     }
     let Some(runner) = runner else { return Err(Error::at(&root.place, Layout::NoRunner)) };
     let own_log = apply_runner(settings, runner, program_given)?;
-    let home = |path: &Path| paths::expand_home(path);
     let log = own_log.or(log);
-    settings.event_log = log.map(|section| eventlog::read(section, base, &home)).transpose()?;
+    settings.event_log = match log {
+        Some(section) => with_surroundings(base, |around| eventlog::read(section, around).map(Some))?,
+        None => None,
+    };
     Ok(())
+}
+
+/// Gives `work` what the event log's paths and host names depend on.
+fn with_surroundings<T>(
+    base: &Path,
+    work: impl FnOnce(&Surroundings<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let host = |name: &str| {
+        let hosts = fs::read_to_string("/etc/hosts").unwrap_or_default();
+        eventlog::address::host_in_hosts_file(&hosts, name)
+    };
+    let expand = |path: &str| paths::expand_home(Path::new(path));
+    work(&Surroundings { base, expand: &expand, host: &host })
 }
 
 /// Sets what the runner says; gives back its own event log section, if any.
@@ -197,9 +220,13 @@ fn read_environment(section: &Section) -> Result<Vec<(OsString, OsString)>, Erro
     variables.collect()
 }
 
+/// With this variable the original tells its own re-execution what it is.
+const ROLE_OF_THE_ORIGINAL: &str = "DAEMON_MANAGER_MODE";
+
 /// The environment that the supervisor and all it starts will have.
 pub(crate) fn merged_environment(settings: &Settings) -> Vec<(OsString, OsString)> {
     let mut merged: Vec<(OsString, OsString)> = env::vars_os().collect();
+    merged.retain(|(name, _)| name != ROLE_OF_THE_ORIGINAL);
     for (name, value) in &settings.environment {
         merged.retain(|(other, _)| other != name);
         merged.push((name.clone(), value.clone()));

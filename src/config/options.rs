@@ -9,7 +9,7 @@ use super::values::{
     Count, ExitCodes, FilePath, Ignored, Seconds, Switch, Text, Umask, Value, Words,
 };
 use super::{Origin, Place};
-use crate::eventlog::Plan;
+use crate::eventlog::plan::Plan;
 
 /// Everything that is configurable, with its final value.
 #[derive(Debug, Clone, Default)]

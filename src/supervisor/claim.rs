@@ -4,9 +4,9 @@
 //! it created.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::time::Duration;
 
@@ -189,7 +189,7 @@ impl Claim {
     }
 }
 
-fn ask_status(stream: &mut (impl io::Read + Write)) -> String {
+fn ask_status(stream: &mut UnixStream) -> String {
     let mut reply = String::new();
     if stream.write_all(b"status\n").is_ok() {
         let _ = stream.take(4096).read_to_string(&mut reply);

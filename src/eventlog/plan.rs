@@ -1,0 +1,98 @@
+//! What an event log consists of, as plain data: made by reading a
+//! configuration, used when the log is opened. Opens and checks nothing.
+
+use super::format::Layout;
+use crate::vocabulary::Level;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// A configured event log. Without handlers, records are discarded.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Plan {
+    /// What is less grave than this reaches no handler.
+    pub(crate) level: Level,
+    pub(crate) handlers: Vec<HandlerPlan>,
+    /// For the user's standard error, one line each.
+    pub(crate) warnings: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct HandlerPlan {
+    /// What is less grave than this does not reach this handler.
+    pub(crate) level: Level,
+    pub(crate) layout: Layout,
+    pub(crate) target: Target,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Target {
+    Stream(Stream),
+    File(FilePlan),
+    Syslog(SyslogPlan),
+}
+
+/// A standard stream: whatever its descriptor is when a record is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stream {
+    Stdout,
+    Stderr,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FilePlan {
+    /// Absolute.
+    pub(crate) path: PathBuf,
+    /// Opened not before the first record.
+    pub(crate) delay: bool,
+    pub(crate) rotation: Option<Rotation>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Rotation {
+    /// At least 1.
+    pub(crate) old_files: u32,
+    pub(crate) rule: Rule,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rule {
+    /// The file stays smaller than this many bytes.
+    Size(u64),
+    Time(Period),
+}
+
+/// `interval` (at least 1) times the unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Period {
+    pub(crate) unit: Unit,
+    pub(crate) interval: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unit {
+    Second,
+    Minute,
+    Hour,
+    Day,
+    Midnight,
+    /// The midnight that ends this day: 0 for Monday to 6 for Sunday.
+    Weekday(u8),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SyslogPlan {
+    pub(crate) address: Address,
+    pub(crate) facility: Facility,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Address {
+    /// A datagram or stream socket of this machine.
+    Local(PathBuf),
+    /// UDP.
+    Remote(SocketAddr),
+}
+
+/// The number of a syslog facility, 0 to 23.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Facility(pub(crate) u8);
