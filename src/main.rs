@@ -3,10 +3,11 @@
 mod config;
 #[allow(dead_code)]
 mod eventlog;
-#[allow(dead_code)]
 mod messages;
-#[allow(dead_code)]
+mod protocol;
+mod quote;
 mod sys;
+mod users;
 mod vocabulary;
 
 fn main() {}

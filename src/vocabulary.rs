@@ -64,6 +64,20 @@ impl Ended {
     }
 }
 
+/// `exit status 1`, `terminated by SIGTERM (core dumped)`
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Ended::Exited(status) => write!(f, "exit status {status}"),
+            Ended::Signalled { signal, core } => {
+                let core = if *core { " (core dumped)" } else { "" };
+                write!(f, "terminated by {signal}{core}")
+            }
+            Ended::Unknown => f.write_str("exit status unknown"),
+        }
+    }
+}
+
 /// A point in monotonic time, counted from an arbitrary start. All decisions
 /// are made in it; wall time is for stamps only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -2,8 +2,14 @@
 //! the defaults say, who wins, and where each value came from. Does not open
 //! logs, sockets or programs.
 
-#[allow(dead_code)]
 pub(crate) mod eventlog;
+#[cfg(test)]
+mod fuzz;
+pub(crate) mod merge;
+pub(crate) mod options;
+pub(crate) mod paths;
+pub(crate) mod values;
+pub(crate) mod words;
 pub(crate) mod zconfig;
 
 use std::fmt;
@@ -14,14 +20,26 @@ use std::rc::Rc;
 pub(crate) struct Place {
     /// The absolute path of the file, as it is shown.
     pub(crate) file: Rc<str>,
-    /// Counted from 1.
+    /// Counted from 1; 0 for what is no file.
     pub(crate) line: u32,
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.file, self.line)
+        match self.line {
+            0 => f.write_str(&self.file),
+            line => write!(f, "{}:{line}", self.file),
+        }
     }
+}
+
+/// Where an option's value comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Origin {
+    Default,
+    File(Place),
+    /// The option as it was typed.
+    CommandLine(String),
 }
 
 /// What is wrong with the configuration or the command line: one sentence, led
@@ -34,17 +52,11 @@ pub(crate) struct Error {
 
 impl Error {
     pub(crate) fn new(message: impl fmt::Display) -> Error {
-        Error {
-            place: None,
-            text: message.to_string(),
-        }
+        Error { place: None, text: message.to_string() }
     }
 
     pub(crate) fn at(place: &Place, message: impl fmt::Display) -> Error {
-        Error {
-            place: Some(place.clone()),
-            text: message.to_string(),
-        }
+        Error { place: Some(place.clone()), text: message.to_string() }
     }
 }
 

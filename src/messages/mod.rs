@@ -3,3 +3,7 @@
 //! Decides nothing and prints nothing.
 
 pub(crate) mod eventlog;
+pub(crate) mod options;
+pub(crate) mod scaffold;
+pub(crate) mod supervisor;
+pub(crate) mod syntax;

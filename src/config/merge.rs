@@ -1,0 +1,209 @@
+//! Who wins: defaults, then the file, then the command line; and where each
+//! value came from. Reads the configuration file.
+
+use std::collections::HashSet;
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::options::{Means, OPTIONS, Settings, index_of};
+use super::zconfig::{self, Host, Key, Section};
+use super::{Error, Origin, Place, eventlog, paths};
+use crate::messages::options::{CommandLine, Layout};
+
+/// What the command line says about the settings.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Given {
+    pub(crate) config_file: Option<PathBuf>,
+    /// Skip what other programs keep in the same file.
+    pub(crate) foreign_sections: bool,
+    /// `section/key=value`
+    pub(crate) overrides: Vec<String>,
+    /// By place in `OPTIONS`: the option as it was typed, and its value.
+    pub(crate) values: Vec<(usize, String, String)>,
+}
+
+/// The settings that follow from the command line and the file it names.
+/// `base` is the directory that relative paths count from.
+pub(crate) fn load(given: &Given, base: &Path) -> Result<Settings, Error> {
+    let mut settings = Settings::defaults();
+    if given.config_file.is_none() && !given.overrides.is_empty() {
+        return Err(Error::new(CommandLine::OverridesWithoutFile));
+    }
+    if let Some(file) = &given.config_file {
+        let path = base.join(paths::expand_home(file));
+        let mut root = read_file(&path)?;
+        apply_overrides(&mut root, &given.overrides)?;
+        let program_given =
+            given.values.iter().any(|(index, ..)| Some(*index) == index_of("program"));
+        apply_file(&mut settings, &root, given.foreign_sections, program_given, base)?;
+        settings.config_file = Some(path);
+    }
+    for (index, typed, value) in &given.values {
+        let Some(Means::Setting(field)) = OPTIONS.get(*index).map(|option| &option.means) else {
+            continue;
+        };
+        field(&mut settings)
+            .set(value)
+            .map_err(|why| Error::new(CommandLine::Invalid { option: typed, value, why: &why }))?;
+        if let Some(origin) = settings.origins.get_mut(*index) {
+            *origin = Origin::CommandLine(typed.clone());
+        }
+    }
+    paths::resolve(&mut settings, base)?;
+    Ok(settings)
+}
+
+struct Outside;
+
+impl Host for Outside {
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        fs::read(path)
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        env::var(name).ok()
+    }
+}
+
+fn read_file(path: &Path) -> Result<Section, Error> {
+    let shown = path.display().to_string();
+    let text = fs::read(path)
+        .map_err(|error| Error::new(Layout::CannotOpen { path: &shown, error: &error }))?;
+    zconfig::parse(path, &text, &Outside)
+}
+
+/// Replaces all values of a key by the one that was given with `-X`.
+fn apply_overrides(root: &mut Section, overrides: &[String]) -> Result<(), Error> {
+    let mut seen = HashSet::new();
+    for spec in overrides {
+        let (path, value) =
+            spec.split_once('=').ok_or_else(|| Error::new(Layout::OverrideWithoutValue(spec)))?;
+        let mut parts: Vec<String> =
+            path.split('/').map(|part| part.trim().to_ascii_lowercase()).collect();
+        if parts.iter().any(String::is_empty) {
+            return Err(Error::new(Layout::OverrideEmptyPart(spec)));
+        }
+        let name = parts.pop().unwrap_or_default();
+        let mut section = &mut *root;
+        for part in &parts {
+            section = section
+                .sections
+                .iter_mut()
+                .find(|inner| inner.name.as_ref() == Some(part) || inner.kind == *part)
+                .ok_or_else(|| Error::new(Layout::OverrideNotConsumed(spec)))?;
+        }
+        if parts.is_empty() {
+            return Err(Error::new(Layout::OverrideNotConsumed(spec)));
+        }
+        if !seen.insert((parts, name.clone())) {
+            return Err(Error::new(Layout::MultipleValues(&name)));
+        }
+        section.keys.retain(|key| key.name != name);
+        let place = Place { file: format!("-X {spec}").into(), line: 0 };
+        section.keys.push(Key { name, value: value.trim().to_string(), place });
+    }
+    Ok(())
+}
+
+fn apply_file(
+    settings: &mut Settings,
+    root: &Section,
+    foreign: bool,
+    program_given: bool,
+    base: &Path,
+) -> Result<(), Error> {
+    if let Some(key) = root.keys.first().filter(|_| !foreign) {
+        return Err(Error::at(&key.place, Layout::UnknownKey(&key.name)));
+    }
+    let mut log = None;
+    let mut runner = None;
+    let mut kinds = HashSet::new();
+    for section in &root.sections {
+        let kind = section.kind.as_str();
+        match kind {
+            "runner" => runner = Some(section),
+            "environment" => settings.environment = read_environment(section)?,
+            "eventlog" => log = Some(section),
+            _ if foreign => continue,
+            _ => return Err(Error::at(&section.place, Layout::UnknownSection(kind))),
+        }
+        if !kinds.insert(kind) {
+            return Err(Error::at(&section.place, Layout::TooMany(kind)));
+        }
+    }
+    let Some(runner) = runner else { return Err(Error::at(&root.place, Layout::NoRunner)) };
+    let own_log = apply_runner(settings, runner, program_given)?;
+    let home = |path: &Path| paths::expand_home(path);
+    let log = own_log.or(log);
+    settings.event_log = log.map(|section| eventlog::read(section, base, &home)).transpose()?;
+    Ok(())
+}
+
+/// Sets what the runner says; gives back its own event log section, if any.
+fn apply_runner<'a>(
+    settings: &mut Settings,
+    runner: &'a Section,
+    program_given: bool,
+) -> Result<Option<&'a Section>, Error> {
+    let mut seen = HashSet::new();
+    for key in &runner.keys {
+        let (index, field) = OPTIONS
+            .iter()
+            .enumerate()
+            .filter(|(_, option)| option.is_for_file())
+            .find_map(|(index, option)| match option.means {
+                Means::Setting(field) if option.key == key.name => Some((index, field)),
+                _ => None,
+            })
+            .ok_or_else(|| Error::at(&key.place, Layout::UnknownKey(&key.name)))?;
+        if !seen.insert(key.name.as_str()) {
+            return Err(Error::at(&key.place, Layout::MultipleValues(&key.name)));
+        }
+        field(settings).set(&key.value).map_err(|why| Error::at(&key.place, why))?;
+        if let Some(origin) = settings.origins.get_mut(index) {
+            *origin = Origin::File(key.place.clone());
+        }
+    }
+    if settings.program.0.is_empty() && !program_given {
+        return Err(Error::at(&runner.place, Layout::NoProgram));
+    }
+    let mut log = None;
+    for section in &runner.sections {
+        let kind = section.kind.as_str();
+        if !matches!(kind, "eventlog" | "logger") {
+            return Err(Error::at(&section.place, Layout::UnknownSection(kind)));
+        }
+        if log.replace(section).is_some() {
+            return Err(Error::at(&section.place, Layout::TooMany(kind)));
+        }
+    }
+    Ok(log)
+}
+
+fn read_environment(section: &Section) -> Result<Vec<(OsString, OsString)>, Error> {
+    if let Some(inner) = section.sections.first() {
+        return Err(Error::at(&inner.place, Layout::UnknownSection(&inner.kind)));
+    }
+    let mut seen = HashSet::new();
+    let variables = section.keys.iter().map(|key| {
+        if seen.insert(key.name.as_str()) {
+            Ok((OsString::from(&key.name), OsString::from(&key.value)))
+        } else {
+            Err(Error::at(&key.place, Layout::TooManyValues(&key.name)))
+        }
+    });
+    variables.collect()
+}
+
+/// The environment that the supervisor and all it starts will have.
+pub(crate) fn merged_environment(settings: &Settings) -> Vec<(OsString, OsString)> {
+    let mut merged: Vec<(OsString, OsString)> = env::vars_os().collect();
+    for (name, value) in &settings.environment {
+        merged.retain(|(other, _)| other != name);
+        merged.push((name.clone(), value.clone()));
+    }
+    merged
+}

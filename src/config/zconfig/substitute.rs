@@ -1,0 +1,106 @@
+//! `%define` and what a `$` in a value stands for. One set of names for a file
+//! and all that it includes, in reading order. What is put in is not looked at
+//! again.
+
+use std::collections::HashMap;
+
+use super::{Error, Host, Place};
+use crate::messages::syntax::{Directive, Dollar};
+
+pub(super) struct Names<'h> {
+    host: &'h dyn Host,
+    /// By lower-cased name.
+    defined: HashMap<String, Definition>,
+}
+
+struct Definition {
+    value: String,
+    place: Place,
+}
+
+impl<'h> Names<'h> {
+    pub(super) fn new(host: &'h dyn Host) -> Names<'h> {
+        Names { host, defined: HashMap::new() }
+    }
+
+    /// Takes `NAME [VALUE]`. To define a name again is allowed if the value,
+    /// substituted, is the same: the texts may differ. (zdaemon 5.2.1 compares
+    /// the new text as written with the old one substituted, so there a line
+    /// with a `$` could not even stand twice.)
+    pub(super) fn define(&mut self, text: &str, place: &Place) -> Result<(), Error> {
+        let (name, value) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+        if name_length(name) != name.len() {
+            return Err(Error::at(place, Directive::DefineName(name)));
+        }
+        let value = self.expand(value.trim_start()).map_err(|what| Error::at(place, what))?;
+        let old = self.defined.get(&name.to_ascii_lowercase());
+        if let Some(old) = old.filter(|old| old.value != value) {
+            let earlier = old.place.to_string();
+            return Err(Error::at(place, Directive::Redefined { name, earlier }));
+        }
+        let definition = Definition { value, place: place.clone() };
+        self.defined.insert(name.to_ascii_lowercase(), definition);
+        Ok(())
+    }
+
+    /// Replaces `$name`, `${name}`, `$(VARIABLE)` and `$$`.
+    pub(super) fn expand<'t>(&self, text: &'t str) -> Result<String, Dollar<'t>> {
+        let mut expanded = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once('$') {
+            expanded.push_str(before);
+            rest = match after.chars().next() {
+                None => return Err(Dollar::AtEnd),
+                Some('$') => {
+                    expanded.push('$');
+                    &after[1..]
+                }
+                Some(open @ '{') => {
+                    let (name, rest) = enclosed(open, &after[1..], '}')?;
+                    expanded.push_str(self.definition(name)?);
+                    rest
+                }
+                Some(open @ '(') => {
+                    let (name, rest) = enclosed(open, &after[1..], ')')?;
+                    let value = self.host.variable(name);
+                    expanded.push_str(&value.ok_or(Dollar::NotInEnvironment(name))?);
+                    rest
+                }
+                Some(_) => {
+                    let (name, rest) = leading_name(after).ok_or(Dollar::Alone)?;
+                    expanded.push_str(self.definition(name)?);
+                    rest
+                }
+            };
+        }
+        expanded.push_str(rest);
+        Ok(expanded)
+    }
+
+    fn definition<'t>(&self, name: &'t str) -> Result<&str, Dollar<'t>> {
+        match self.defined.get(&name.to_ascii_lowercase()) {
+            Some(definition) => Ok(&definition.value),
+            None => Err(Dollar::Undefined(name)),
+        }
+    }
+}
+
+/// How much of the start of `text` is a name: a letter or `_`, then letters,
+/// digits or `_`. 0 if there is none.
+fn name_length(text: &str) -> usize {
+    if text.starts_with(|c: char| c.is_ascii_digit()) {
+        return 0;
+    }
+    text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len())
+}
+
+fn leading_name(text: &str) -> Option<(&str, &str)> {
+    Some(text.split_at(name_length(text))).filter(|(name, _)| !name.is_empty())
+}
+
+/// The name before `close`, and what follows it.
+fn enclosed(open: char, text: &str, close: char) -> Result<(&str, &str), Dollar<'_>> {
+    let (name, rest) = leading_name(text).ok_or(Dollar::NoName { open })?;
+    let rest = rest.strip_prefix(close).ok_or(Dollar::NotClosed { open, name, close })?;
+    Ok((name, rest))
+}

@@ -1,0 +1,212 @@
+//! Which supervisor and which program belong to a socket path, across the death
+//! of either: the names of the files beside the socket and the record in one of
+//! them. Reads and judges; the supervisor's `claim` locks, writes and removes.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::procfs::{self, StartTime};
+use crate::sys::process;
+use crate::vocabulary::Pid;
+
+/// The files of an instance. All but the socket are hidden.
+#[derive(Debug, Clone)]
+pub(crate) struct Paths {
+    pub(crate) socket: PathBuf,
+    /// Who runs; the supervisor holds a lock on it.
+    pub(crate) record: PathBuf,
+    /// The FIFO that carries the program's output.
+    pub(crate) output: PathBuf,
+}
+
+impl Paths {
+    /// For an absolute socket path.
+    pub(crate) fn new(socket: &Path) -> Paths {
+        let beside = |suffix: &str| {
+            let mut name = std::ffi::OsString::from(".");
+            name.push(socket.file_name().unwrap_or_default());
+            name.push(suffix);
+            socket.with_file_name(name)
+        };
+        Paths {
+            socket: socket.to_path_buf(),
+            record: beside(".instance"),
+            output: beside(".output"),
+        }
+    }
+
+    pub(crate) fn directory(&self) -> &Path {
+        self.socket.parent().unwrap_or(Path::new("/"))
+    }
+}
+
+/// A process by number and, where `/proc` told it, by start time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Identity {
+    pub(crate) pid: Pid,
+    pub(crate) start: Option<StartTime>,
+}
+
+impl Identity {
+    pub(crate) fn of(pid: Pid) -> Identity {
+        Identity { pid, start: procfs::stat(pid).map(|stat| stat.start) }
+    }
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.start {
+            Some(StartTime(ticks)) => write!(f, "{}@{ticks}", self.pid),
+            None => write!(f, "{}@?", self.pid),
+        }
+    }
+}
+
+/// What the record says, one line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Record {
+    pub(crate) boot: String,
+    pub(crate) supervisor: Option<Identity>,
+    pub(crate) program: Option<Identity>,
+}
+
+impl fmt::Display for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "zdaemon-instance-1 boot={}", self.boot)?;
+        for (key, identity) in [("supervisor", self.supervisor), ("program", self.program)] {
+            match identity {
+                Some(identity) => write!(f, " {key}={identity}")?,
+                None => write!(f, " {key}=none")?,
+            }
+        }
+        writeln!(f)
+    }
+}
+
+impl Record {
+    /// None for anything but a complete record.
+    pub(crate) fn parse(text: &str) -> Option<Record> {
+        // What follows the first line is left of a longer, older record.
+        let mut words = text.split_once('\n')?.0.split(' ');
+        if words.next()? != "zdaemon-instance-1" {
+            return None;
+        }
+        let boot = words.next()?.strip_prefix("boot=")?.to_string();
+        let supervisor = parse_identity(words.next()?.strip_prefix("supervisor=")?)?;
+        let program = parse_identity(words.next()?.strip_prefix("program=")?)?;
+        Some(Record { boot, supervisor, program })
+    }
+}
+
+/// The outer option is about the syntax, the inner one about `none`.
+#[allow(clippy::option_option)]
+fn parse_identity(text: &str) -> Option<Option<Identity>> {
+    if text == "none" {
+        return Some(None);
+    }
+    let (pid, start) = text.split_once('@')?;
+    let pid = Pid::new(pid.parse().ok()?)?;
+    let start = match start {
+        "?" => None,
+        ticks => Some(StartTime(ticks.parse().ok()?)),
+    };
+    Some(Some(Identity { pid, start }))
+}
+
+/// What became of the program that a record names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Survivor {
+    None,
+    /// It is certain to be that program.
+    Program(Pid),
+    /// A process has its number, and nothing here can tell whether it is the same.
+    Doubtful(Pid),
+}
+
+/// Looks for the recorded program among the living.
+pub(crate) fn survivor(record: &Record) -> Survivor {
+    let boot = procfs::boot_id();
+    let Some(program) = record.program else { return Survivor::None };
+    if !boot.is_empty() && !record.boot.is_empty() && boot != record.boot {
+        return Survivor::None;
+    }
+    if !process::is_alive(program.pid) {
+        return Survivor::None;
+    }
+    match (program.start, procfs::stat(program.pid)) {
+        (Some(start), Some(stat)) if start == stat.start && !stat.zombie => {
+            Survivor::Program(program.pid)
+        }
+        (Some(_), Some(_)) => Survivor::None,
+        // Every program of ours leads a session; a stranger with its number may
+        // do so too.
+        _ if process::session_of(program.pid).is_ok_and(|session| session == program.pid) => {
+            Survivor::Doubtful(program.pid)
+        }
+        _ => Survivor::None,
+    }
+}
+
+/// The record beside a socket, if a readable one is there.
+pub(crate) fn read_record(paths: &Paths) -> io::Result<Option<Record>> {
+    match std::fs::read_to_string(&paths.record) {
+        Ok(text) => Ok(Record::parse(&text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(pid: i32, start: Option<u64>) -> Option<Identity> {
+        Some(Identity { pid: Pid::new(pid)?, start: start.map(StartTime) })
+    }
+
+    #[test]
+    fn a_record_comes_back_as_it_was_written() {
+        let full = Record {
+            boot: "6b1f".into(),
+            supervisor: identity(12, Some(99)),
+            program: identity(13, None),
+        };
+        assert_eq!(Record::parse(&full.to_string()), Some(full.clone()));
+        let bare = Record { boot: String::new(), supervisor: None, program: None };
+        assert_eq!(Record::parse(&bare.to_string()), Some(bare));
+    }
+
+    #[test]
+    fn a_torn_record_is_no_record() {
+        let text = Record {
+            boot: "b".into(),
+            supervisor: identity(12, Some(99)),
+            program: identity(1313, Some(5)),
+        }
+        .to_string();
+        for length in 0..text.len() {
+            assert_eq!(Record::parse(text.get(..length).unwrap_or("")), None, "{length}");
+        }
+    }
+
+    #[test]
+    fn a_recycled_process_number_is_not_the_program() {
+        let me = Identity::of(Pid::new(process::own_pid()).expect("a pid"));
+        let mut record = Record { boot: procfs::boot_id(), supervisor: None, program: Some(me) };
+        assert_eq!(survivor(&record), Survivor::Program(me.pid));
+        record.boot = "another-boot".into();
+        assert_eq!(survivor(&record), Survivor::None);
+        record.boot = procfs::boot_id();
+        record.program = Some(Identity { pid: me.pid, start: Some(StartTime(1)) });
+        assert_eq!(survivor(&record), Survivor::None);
+    }
+
+    #[test]
+    fn only_the_socket_is_visible() {
+        let paths = Paths::new(Path::new("/srv/app/zdsock"));
+        assert_eq!(paths.record, Path::new("/srv/app/.zdsock.instance"));
+        assert_eq!(paths.output, Path::new("/srv/app/.zdsock.output"));
+        assert_eq!(paths.directory(), Path::new("/srv/app"));
+    }
+}

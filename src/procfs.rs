@@ -1,0 +1,97 @@
+//! What `/proc` tells about processes: parent, session, start time, name; and
+//! which boot this is. Every answer may be missing: minimal hosts have no
+//! `/proc`. Signals nobody.
+
+use std::fs::File;
+use std::io::{Read, Write};
+
+use crate::vocabulary::Pid;
+
+/// The identity of a process beyond its recyclable number: when the kernel
+/// started it, in clock ticks since boot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct StartTime(pub(crate) u64);
+
+/// The parts of `/proc/PID/stat` that we use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stat {
+    pub(crate) parent: i32,
+    pub(crate) session: i32,
+    pub(crate) start: StartTime,
+    pub(crate) zombie: bool,
+    name: [u8; 16],
+}
+
+impl Stat {
+    pub(crate) fn name(&self) -> &str {
+        let bytes = self.name.split(|byte| *byte == 0).next().unwrap_or(&[]);
+        std::str::from_utf8(bytes).unwrap_or("?")
+    }
+}
+
+/// Whether this host has a `/proc` at all.
+pub(crate) fn is_there() -> bool {
+    Pid::new(crate::sys::process::own_pid()).and_then(stat).is_some()
+}
+
+/// None if the process is gone, or `/proc` is not there. Takes no memory.
+pub(crate) fn stat(pid: Pid) -> Option<Stat> {
+    let mut path = [0; 32];
+    write!(path.as_mut_slice(), "/proc/{pid}/stat").ok()?;
+    let end = path.iter().position(|byte| *byte == 0)?;
+    let path = std::str::from_utf8(path.get(..end)?).ok()?;
+    let mut text = [0; 512];
+    let length = File::open(path).ok()?.read(&mut text).ok()?;
+    parse_stat(text.get(..length)?)
+}
+
+/// The name stands in parentheses and may hold any byte, parentheses included.
+fn parse_stat(text: &[u8]) -> Option<Stat> {
+    let open = memchr::memchr(b'(', text)?;
+    let close = memchr::memrchr(b')', text)?;
+    let mut name = [0; 16];
+    for (to, from) in name.iter_mut().zip(text.get(open + 1..close)?) {
+        *to = *from;
+    }
+    let rest = std::str::from_utf8(text.get(close + 1..)?).ok()?;
+    let mut fields = rest.split_ascii_whitespace();
+    let zombie = matches!(fields.next()?, "Z" | "X");
+    let parent = fields.next()?.parse().ok()?;
+    let session = fields.nth(1)?.parse().ok()?;
+    let start = fields.nth(15)?.parse().ok()?;
+    Some(Stat { parent, session, start: StartTime(start), zombie, name })
+}
+
+/// Every process that is visible from here, with its facts.
+pub(crate) fn processes() -> impl Iterator<Item = (Pid, Stat)> {
+    std::fs::read_dir("/proc").into_iter().flatten().filter_map(|entry| {
+        let pid = Pid::new(entry.ok()?.file_name().to_str()?.parse().ok()?)?;
+        Some((pid, stat(pid)?))
+    })
+}
+
+/// A name that is new with each boot; empty where the kernel tells none.
+pub(crate) fn boot_id() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
+        .map(|text| text.trim().to_string())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_parentheses_and_blanks_does_not_shift_the_fields() {
+        let text = b"42 (a) b (c) S 7 42 41 0 -1 4 5 6 7 8 9 10 11 12 20 0 1 0 987654 1 2\n";
+        let stat = parse_stat(text).expect("a stat line");
+        assert_eq!((stat.parent, stat.session, stat.start), (7, 41, StartTime(987_654)));
+        assert_eq!((stat.name(), stat.zombie), ("a) b (c", false));
+    }
+
+    #[test]
+    fn this_process_is_found_among_all() {
+        let me = Pid::new(crate::sys::process::own_pid()).expect("a pid");
+        assert!(processes().any(|(pid, found)| pid == me && Some(found.start) == stat(me).map(|s| s.start)));
+    }
+}

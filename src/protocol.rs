@@ -1,0 +1,332 @@
+//! What client and supervisor say to each other, to and from lines. Both sides
+//! use it; neither end's waiting, sockets or decisions are here.
+//!
+//! A request is one line. Without `wait` the reply is text up to the end of the
+//! connection, as zdaemon 5.2.1 has it. With `wait` the reply's first line is
+//! the same text, the connection stays open, and when the thing has happened
+//! there follow `note=…` lines for the user and one `outcome=…` line. A
+//! supervisor of 5.2.1 takes `stop wait` for `stop` and closes at once, which
+//! tells the client to ask again by itself.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use crate::quote::{Quoted, QuotedList, parse_list};
+use crate::vocabulary::{Ended, Pid};
+
+/// The most bytes that a request may have before its end of line.
+pub(crate) const LONGEST_REQUEST: usize = 10_000;
+
+/// Whether the reply comes at once or when the thing asked for has happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hold {
+    No,
+    UntilDone,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Request<'a> {
+    Start(Hold),
+    Stop(Hold),
+    Restart(Hold),
+    /// End the supervisor, and the program first.
+    Exit(Hold),
+    /// Reply when the program is not there any more.
+    Wait,
+    /// The signal's number as text, if one was given.
+    Kill(Option<&'a [u8]>),
+    Status,
+    ReopenTranscript,
+    Help,
+    Empty,
+    Unknown(&'a [u8]),
+}
+
+/// The words that a supervisor understands, for its own help.
+pub(crate) const REQUESTS: &[(&str, &str)] = &[
+    ("exit [wait]", "stop the program and end the daemon manager"),
+    ("help", "this list"),
+    ("kill [number]", "send a signal to the program, SIGTERM by default"),
+    ("reopen_transcript", "reopen the transcript and the event log"),
+    ("restart [wait]", "stop the program and start it again"),
+    ("start [wait]", "start the program if it is not running"),
+    ("status", "report the state, one key=value a line"),
+    ("stop [wait]", "stop the program"),
+    ("wait", "reply when the program is gone"),
+];
+
+impl<'a> Request<'a> {
+    /// One request line without its end of line, leniently: any bytes.
+    pub(crate) fn parse(line: &'a [u8]) -> Request<'a> {
+        let mut words =
+            line.split(|byte| byte.is_ascii_whitespace()).filter(|word| !word.is_empty());
+        let Some(command) = words.next() else { return Request::Empty };
+        let argument = words.next();
+        let hold = if argument == Some(b"wait") { Hold::UntilDone } else { Hold::No };
+        match command {
+            b"start" => Request::Start(hold),
+            b"stop" => Request::Stop(hold),
+            b"restart" => Request::Restart(hold),
+            b"exit" => Request::Exit(hold),
+            b"wait" => Request::Wait,
+            b"kill" => Request::Kill(argument),
+            b"status" => Request::Status,
+            b"reopen_transcript" => Request::ReopenTranscript,
+            b"help" => Request::Help,
+            other => Request::Unknown(other),
+        }
+    }
+}
+
+/// How a held request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The program is up.
+    Up(Pid),
+    /// The program is gone, with all that it started.
+    Down,
+    /// It was not up within the start timeout, and is left running.
+    Late,
+    /// The supervisor ends, or did not come to be, and this is its exit status.
+    Gone(u8),
+    /// Another supervisor has the instance; ask that one.
+    Rival,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Outcome::Up(pid) => write!(f, "outcome=up {pid}"),
+            Outcome::Down => f.write_str("outcome=down"),
+            Outcome::Late => f.write_str("outcome=late"),
+            Outcome::Gone(status) => write!(f, "outcome=gone {status}"),
+            Outcome::Rival => f.write_str("outcome=rival"),
+        }
+    }
+}
+
+/// One line of a held reply, as the client understands it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Line<'a> {
+    /// Something the user should read.
+    Note(&'a str),
+    Outcome(Outcome),
+    /// The immediate answer, or something of another version.
+    Other(&'a str),
+}
+
+impl<'a> Line<'a> {
+    pub(crate) fn parse(line: &'a str) -> Line<'a> {
+        if let Some(note) = line.strip_prefix("note=") {
+            return Line::Note(note);
+        }
+        let outcome = line.strip_prefix("outcome=").and_then(parse_outcome);
+        outcome.map_or(Line::Other(line), Line::Outcome)
+    }
+}
+
+fn parse_outcome(text: &str) -> Option<Outcome> {
+    let (word, number) = text.split_once(' ').unwrap_or((text, ""));
+    match word {
+        "up" => number.parse().ok().and_then(Pid::new).map(Outcome::Up),
+        "down" => Some(Outcome::Down),
+        "late" => Some(Outcome::Late),
+        "gone" => number.parse().ok().map(Outcome::Gone),
+        "rival" => Some(Outcome::Rival),
+        _ => None,
+    }
+}
+
+/// How far the program is on its way to being usable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Readiness {
+    Down,
+    Settling,
+    Testing,
+    Ready,
+    Stopping,
+}
+
+impl fmt::Display for Readiness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Readiness::Down => "down",
+            Readiness::Settling => "settling",
+            Readiness::Testing => "testing",
+            Readiness::Ready => "ready",
+            Readiness::Stopping => "stopping",
+        })
+    }
+}
+
+/// What the supervisor tells about itself. Times are seconds since the Unix
+/// epoch; lengths are seconds.
+pub(crate) struct Report<'a> {
+    pub(crate) now: f64,
+    pub(crate) should_be_up: bool,
+    /// When the next spawn or SIGKILL is due.
+    pub(crate) delay: Option<f64>,
+    pub(crate) backoff: u32,
+    /// When the program was last spawned.
+    pub(crate) last_spawn: Option<f64>,
+    pub(crate) program: Option<Pid>,
+    pub(crate) testing: bool,
+    pub(crate) supervisor: i32,
+    pub(crate) backoff_limit: u32,
+    pub(crate) file: &'a Path,
+    pub(crate) words: &'a [OsString],
+    pub(crate) uptime: f64,
+    pub(crate) restarts: u32,
+    pub(crate) last_exit: Option<(Ended, f64)>,
+    pub(crate) readiness: Readiness,
+    /// Seconds until the next attempt to spawn.
+    pub(crate) next_attempt: Option<f64>,
+}
+
+/// Zero stands for "none", as in 5.2.1.
+struct Stamp(Option<f64>);
+
+impl fmt::Display for Stamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(seconds) => write!(f, "{seconds:?}"),
+            None => f.write_str("0"),
+        }
+    }
+}
+
+impl fmt::Display for Report<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = if self.program.is_some() { "running" } else { "stopped" };
+        writeln!(f, "status={state}")?;
+        writeln!(f, "now={:?}", self.now)?;
+        writeln!(f, "should_be_up={}", u8::from(self.should_be_up))?;
+        writeln!(f, "delay={}", Stamp(self.delay))?;
+        writeln!(f, "backoff={}", self.backoff)?;
+        writeln!(f, "lasttime={}", Stamp(self.last_spawn))?;
+        writeln!(f, "application={}", self.program.map_or(0, Pid::get))?;
+        writeln!(f, "testing={}", u8::from(self.testing))?;
+        writeln!(f, "manager={}", self.supervisor)?;
+        writeln!(f, "backofflimit={}", self.backoff_limit)?;
+        writeln!(f, "filename={}", Quoted(self.file.as_os_str().as_bytes()))?;
+        writeln!(f, "args={}", QuotedList(self.words))?;
+        self.fmt_additions(f)
+    }
+}
+
+impl Report<'_> {
+    /// The keys that 5.2.1 does not have; always behind those it has.
+    fn fmt_additions(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "uptime={:.1}", self.uptime)?;
+        writeln!(f, "restarts={}", self.restarts)?;
+        match self.last_exit {
+            Some((ended, at)) => writeln!(f, "last_exit={ended}\nlast_exit_time={at:?}")?,
+            None => writeln!(f, "last_exit=none\nlast_exit_time=0")?,
+        }
+        writeln!(f, "readiness={}", self.readiness)?;
+        match self.next_attempt {
+            Some(seconds) => writeln!(f, "next_attempt={seconds:.1}"),
+            None => writeln!(f, "next_attempt=none"),
+        }
+    }
+}
+
+/// What the client makes of a status reply, from any version. Every field is
+/// as hostile as the peer; nothing in it is evaluated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Status {
+    pub(crate) program: Option<Pid>,
+    pub(crate) should_be_up: bool,
+    pub(crate) testing: bool,
+    pub(crate) words: Option<Vec<OsString>>,
+    /// The whole reply.
+    pub(crate) text: String,
+}
+
+impl Status {
+    /// None if this is no reply of a supervisor: no `application=` in it.
+    pub(crate) fn parse(reply: &[u8]) -> Option<Status> {
+        let text = String::from_utf8_lossy(reply).into_owned();
+        let value =
+            |key: &str| text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+        let program = Pid::new(value("application")?.parse().ok()?);
+        let should_be_up = value("should_be_up").is_none_or(|v| v != "0");
+        let testing = value("testing").is_some_and(|v| v != "0");
+        let words = value("args").and_then(parse_list);
+        Some(Status { program, should_be_up, testing, words, text })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_split_on_any_blank_and_only_known_words_count() {
+        assert_eq!(Request::parse(b"status\r"), Request::Status);
+        assert_eq!(Request::parse(b"  stop   wait "), Request::Stop(Hold::UntilDone));
+        assert_eq!(Request::parse(b"stop soon"), Request::Stop(Hold::No));
+        assert_eq!(Request::parse(b"kill 9"), Request::Kill(Some(b"9")));
+        assert_eq!(Request::parse(b" \t"), Request::Empty);
+        assert_eq!(Request::parse(b"\xff\xfe x"), Request::Unknown(b"\xff\xfe"));
+        assert_eq!(Request::parse(b"STATUS"), Request::Unknown(b"STATUS"));
+    }
+
+    #[test]
+    fn outcomes_come_back_as_they_were_sent() {
+        let pid = Pid::new(7).expect("a pid");
+        let all =
+            [Outcome::Up(pid), Outcome::Down, Outcome::Late, Outcome::Gone(3), Outcome::Rival];
+        for outcome in all {
+            assert_eq!(Line::parse(&outcome.to_string()), Line::Outcome(outcome));
+        }
+        assert_eq!(Line::parse("outcome=up -1"), Line::Other("outcome=up -1"));
+        assert_eq!(Line::parse("note=it died"), Line::Note("it died"));
+    }
+
+    fn report(words: &[OsString]) -> Report<'_> {
+        Report {
+            now: 1_795_181_994.592_870_7,
+            should_be_up: true,
+            delay: None,
+            backoff: 0,
+            last_spawn: Some(1_795_181_993.5),
+            program: Pid::new(9342),
+            testing: false,
+            supervisor: 9340,
+            backoff_limit: 10,
+            file: Path::new("/usr/bin/sleep"),
+            words,
+            uptime: 1.09,
+            restarts: 0,
+            last_exit: None,
+            readiness: Readiness::Ready,
+            next_attempt: None,
+        }
+    }
+
+    #[test]
+    fn a_status_report_has_the_lines_of_5_2_1_first_and_in_their_order() {
+        let words = [OsString::from("sleep"), OsString::from("100")];
+        assert_eq!(
+            report(&words).to_string(),
+            "status=running\nnow=1795181994.5928707\nshould_be_up=1\ndelay=0\nbackoff=0\n\
+             lasttime=1795181993.5\napplication=9342\ntesting=0\nmanager=9340\nbackofflimit=10\n\
+             filename='/usr/bin/sleep'\nargs=['sleep', '100']\nuptime=1.1\nrestarts=0\n\
+             last_exit=none\nlast_exit_time=0\nreadiness=ready\nnext_attempt=none\n"
+        );
+    }
+
+    #[test]
+    fn a_client_reads_reports_of_every_version() {
+        let words = vec![OsString::from("sleep"), OsString::from("100")];
+        let status = Status::parse(report(&words).to_string().as_bytes()).expect("a report");
+        assert_eq!((status.program, status.words), (Pid::new(9342), Some(words)));
+        let old = Status::parse(b"status=stopped\nmood=1\napplication=0\n").expect("a report");
+        assert_eq!((old.program, old.should_be_up, old.testing), (None, true, false));
+        assert_eq!(Status::parse(b"Unknown command"), None);
+        assert_eq!(Status::parse(b"application=99999999999999999999\n"), None);
+    }
+}

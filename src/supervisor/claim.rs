@@ -1,0 +1,198 @@
+//! Being the one supervisor of an instance. The lock on the record decides; it
+//! dies with its holder. Launches are serialised by a lock on the directory, so
+//! that who comes second finds a socket that already listens. Removes only what
+//! it created.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::instance::{self, Identity, Paths, Record, Survivor};
+use crate::messages::supervisor::LaunchError;
+use crate::procfs;
+use crate::sys::descriptor::open_flags;
+use crate::sys::{lock, process, socket};
+use crate::vocabulary::Pid;
+
+/// How long a launch waits for another launch, or for a supervisor that is
+/// just ending.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a foreign supervisor may take to answer whether it is there.
+const ANSWER_LIMIT: Duration = Duration::from_secs(5);
+
+/// The instance is ours for as long as this lives.
+pub(crate) struct Claim {
+    paths: Paths,
+    record_file: File,
+    record: Record,
+    /// Held while the launch is under way; none where it cannot be had.
+    launch: Option<File>,
+    /// Device and inode of what we bound.
+    socket: Option<(u64, u64)>,
+}
+
+pub(crate) enum Claimed {
+    /// With the program that a supervisor before us left running.
+    Ours(Claim, Option<Pid>),
+    /// A supervisor of this instance is up.
+    Theirs,
+}
+
+/// Claims the instance, or says who has it.
+pub(crate) fn claim(paths: &Paths) -> Result<Claimed, String> {
+    let path = &paths.socket;
+    if path.as_os_str().len() > socket::LONGEST_PATH {
+        let longest = socket::LONGEST_PATH;
+        return Err(LaunchError::SocketPathTooLong { path, longest }.to_string());
+    }
+    let launch = lock_launches(paths.directory())?;
+    let unable = |error: &io::Error| unable("write", &paths.record, error);
+    let record_file = loop {
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .mode(0o600)
+            .custom_flags(open_flags::NOFOLLOW)
+            .open(&paths.record)
+            .map_err(|error| unable(&error))?;
+        if !lock::try_lock(&file).map_err(|error| unable(&error))? {
+            if socket::connect(&paths.socket, ANSWER_LIMIT).is_ok() {
+                return Ok(Claimed::Theirs);
+            }
+            // It holds the lock and does not listen: it is just ending.
+            lock::wait_for_lock(&file, PATIENCE).map_err(|_| {
+                let (socket, record) = (&*paths.socket, &*paths.record);
+                LaunchError::HolderSilent { socket, record }.to_string()
+            })?;
+        }
+        // Whoever ended before us may have removed the file that we opened.
+        if names(&paths.record, identity(&file)) {
+            break file;
+        }
+    };
+    let survivor = find_survivor(paths)?;
+    let supervisor = Pid::new(process::own_pid()).map(Identity::of);
+    let program = survivor.map(Identity::of);
+    let record = Record { boot: procfs::boot_id(), supervisor, program };
+    let mut claim = Claim { paths: paths.clone(), record_file, record, launch, socket: None };
+    claim.write_record().map_err(|error| unable(&error))?;
+    Ok(Claimed::Ours(claim, survivor))
+}
+
+/// None where the directory cannot be locked: then only the record's lock
+/// guards, which is enough for safety.
+fn lock_launches(directory: &Path) -> Result<Option<File>, String> {
+    let handle = File::open(directory).map_err(|error| unable("open", directory, &error))?;
+    Ok(lock::lock_directory(&handle, PATIENCE).is_ok().then_some(handle))
+}
+
+fn find_survivor(paths: &Paths) -> Result<Option<Pid>, String> {
+    let found = instance::read_record(paths)
+        .map_err(|error| unable("read", &paths.record, &error))?
+        .map_or(Survivor::None, |record| instance::survivor(&record));
+    match found {
+        Survivor::None => Ok(None),
+        Survivor::Program(pid) => Ok(Some(pid)),
+        Survivor::Doubtful(pid) => {
+            Err(LaunchError::Doubtful { pid, record: &paths.record }.to_string())
+        }
+    }
+}
+
+fn unable(verb: &str, path: &Path, error: &io::Error) -> String {
+    LaunchError::Unable { verb, path, error }.to_string()
+}
+
+/// Device and inode of an open file; zeros match nothing.
+fn identity(file: &File) -> (u64, u64) {
+    file.metadata().map_or((0, 0), |metadata| (metadata.dev(), metadata.ino()))
+}
+
+fn names(path: &Path, identity: (u64, u64)) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| (found.dev(), found.ino()) == identity)
+}
+
+/// What stood at the socket's place before.
+pub(crate) struct Listening {
+    pub(crate) listener: UnixListener,
+    pub(crate) replaced_stale: bool,
+}
+
+impl Claim {
+    /// Binds the control socket. A socket that nobody answers on is replaced.
+    pub(crate) fn listen(&mut self) -> Result<Listening, String> {
+        let path = self.paths.socket.clone();
+        let replaced_stale = self.clear_socket_path()?;
+        let before = process::set_umask(0o077);
+        let bound = UnixListener::bind(&path);
+        process::set_umask(before);
+        let listener = bound.map_err(|error| unable("create socket", &path, &error))?;
+        listener.set_nonblocking(true).map_err(|error| unable("use socket", &path, &error))?;
+        self.socket = fs::symlink_metadata(&path).ok().map(|found| (found.dev(), found.ino()));
+        Ok(Listening { listener, replaced_stale })
+    }
+
+    fn clear_socket_path(&self) -> Result<bool, String> {
+        let path = &self.paths.socket;
+        let Ok(found) = fs::symlink_metadata(path) else { return Ok(false) };
+        if !found.file_type().is_socket() {
+            let error = io::Error::from(io::ErrorKind::AlreadyExists);
+            return Err(unable("create socket", path, &error));
+        }
+        if let Ok(mut stream) = socket::connect(path, ANSWER_LIMIT) {
+            // Not one of ours, which would hold the lock.
+            let status = ask_status(&mut stream);
+            return Err(LaunchError::Rival { socket: path, status: &status }.to_string());
+        }
+        fs::remove_file(path).map_err(|error| unable("remove stale socket", path, &error))?;
+        Ok(true)
+    }
+
+    /// The socket listens: the next launch may look.
+    pub(crate) fn launched(&mut self) {
+        self.launch = None;
+    }
+
+    /// Records which program runs; before it is let go.
+    pub(crate) fn set_program(&mut self, program: Option<Pid>) -> io::Result<()> {
+        self.record.program = program.map(Identity::of);
+        self.write_record()
+    }
+
+    /// In place and in one write, so that the lock stays and no reader and no
+    /// sudden death sees half of it.
+    fn write_record(&mut self) -> io::Result<()> {
+        let mut line = [0; 256];
+        let mut rest = line.as_mut_slice();
+        write!(rest, "{}", self.record)?;
+        let unused = rest.len();
+        let length = line.len() - unused;
+        self.record_file.write_all_at(line.get(..length).unwrap_or(&[]), 0)?;
+        self.record_file.set_len(length as u64)
+    }
+
+    /// Removes the instance's files. The lock itself goes with the process, so
+    /// that nobody takes our place before we are gone.
+    pub(crate) fn release(&mut self) {
+        self.launch = lock_launches(self.paths.directory()).ok().flatten();
+        if self.socket.is_some_and(|socket| names(&self.paths.socket, socket)) {
+            let _ = fs::remove_file(&self.paths.socket);
+        }
+        let _ = fs::remove_file(&self.paths.output);
+        if names(&self.paths.record, identity(&self.record_file)) {
+            let _ = fs::remove_file(&self.paths.record);
+        }
+    }
+}
+
+fn ask_status(stream: &mut (impl io::Read + Write)) -> String {
+    let mut reply = String::new();
+    if stream.write_all(b"status\n").is_ok() {
+        let _ = stream.take(4096).read_to_string(&mut reply);
+    }
+    reply
+}

@@ -1,0 +1,334 @@
+//! The control socket: many clients at once, none of whom can delay another or
+//! the supervisor. A fixed table of connections, bounded requests, replies that
+//! never block, an idle limit, and only root and our own user let in. What a
+//! request means is its caller's business.
+
+use std::fmt::{self, Write as _};
+use std::io::{ErrorKind, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::time::Duration;
+
+use crate::messages::supervisor::ControlReply;
+use crate::protocol::{LONGEST_REQUEST, Outcome, Request};
+use crate::sys::poll::Watch;
+use crate::sys::{identity, socket};
+use crate::vocabulary::Mono;
+
+/// So many clients are served at once.
+pub(crate) const SEATS: usize = 64;
+/// One more than the longest request, to see that one is too long.
+const LINE: usize = LONGEST_REQUEST + 1;
+/// A client that neither asks nor takes its reply for so long is let go.
+const IDLE_LIMIT: Duration = Duration::from_secs(10);
+
+/// What a held request waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Waiting {
+    ForUp,
+    ForDown,
+}
+
+/// What happens to a connection after its request was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum After {
+    Close,
+    Hold(Waiting),
+}
+
+/// Who answers requests; the reply's text goes into `reply`.
+pub(crate) trait Answer {
+    fn answer(&mut self, request: Request<'_>, uid: u32, reply: &mut String) -> After;
+}
+
+struct Connection {
+    stream: UnixStream,
+    uid: u32,
+    /// Bytes of the request so far, at the seat's place in the arena.
+    received: usize,
+    waiting: Option<Waiting>,
+    /// Being closed: only what is left of the reply is to be sent.
+    closing: bool,
+    /// What a slow client has not taken yet.
+    unsent: Vec<u8>,
+    idle_until: Mono,
+}
+
+pub(crate) struct Control {
+    listener: UnixListener,
+    seats: [Option<Connection>; SEATS],
+    /// The seats' request buffers; pages that nobody uses cost nothing.
+    arena: Box<[u8]>,
+    /// The text of the reply that is being made.
+    reply: String,
+}
+
+impl Control {
+    pub(crate) fn new(listener: UnixListener) -> Control {
+        Control {
+            listener,
+            seats: [const { None }; SEATS],
+            arena: vec![0; SEATS * LINE].into_boxed_slice(),
+            reply: String::with_capacity(4096),
+        }
+    }
+
+    /// Gives a seat to the client that launched us and waits for the outcome.
+    pub(crate) fn seat_launcher(&mut self, stream: UnixStream, now: Mono) {
+        let _ = stream.set_nonblocking(true);
+        let mut connection = Connection::new(stream, identity::effective_uid(), now);
+        connection.waiting = Some(Waiting::ForUp);
+        if let Some(seat) = self.seats.first_mut() {
+            *seat = Some(connection);
+        }
+    }
+
+    /// The listener's watch, then one a seat.
+    pub(crate) fn watch(&self, watches: &mut [Watch]) {
+        let seats = self.seats.iter().map(|seat| seat.as_ref().map_or(Watch::IDLE, Connection::watch));
+        let all = [Watch::readable(self.listener.as_fd())].into_iter().chain(seats);
+        watches.iter_mut().zip(all).for_each(|(watch, wanted)| *watch = wanted);
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Mono> {
+        self.seats.iter().flatten().filter_map(Connection::deadline).min()
+    }
+
+    /// Serves whoever is ready. `watches` as `watch` filled them.
+    pub(crate) fn serve(&mut self, now: Mono, watches: &[Watch], who: &mut dyn Answer) {
+        let ready = |index: usize| watches.get(index).is_some_and(Watch::is_ready);
+        for seat in 0..SEATS {
+            if ready(seat + 1) {
+                self.serve_seat(seat, now, who);
+            }
+        }
+        self.let_idle_go(now);
+        if ready(0) {
+            self.accept(now, who);
+        }
+    }
+
+    fn accept(&mut self, now: Mono, who: &mut dyn Answer) {
+        while let Ok((stream, _)) = self.listener.accept() {
+            if stream.set_nonblocking(true).is_err() {
+                continue;
+            }
+            let Ok(uid) = socket::peer_uid(stream.as_fd()) else { continue };
+            let mut connection = Connection::new(stream, uid, now);
+            if uid != 0 && uid != identity::effective_uid() {
+                connection.say(&ControlReply::NotPermitted, &mut self.reply);
+                continue;
+            }
+            let Some(seat) = self.free_seat() else { continue };
+            if let Some(place) = self.seats.get_mut(seat) {
+                *place = Some(connection);
+            }
+            // Most clients have already sent their request.
+            self.serve_seat(seat, now, who);
+        }
+    }
+
+    /// An empty seat, or that of the client that has been silent the longest.
+    /// None if all are waiting for events: a newcomer does not displace them.
+    fn free_seat(&mut self) -> Option<usize> {
+        if let Some(seat) = self.seats.iter().position(Option::is_none) {
+            return Some(seat);
+        }
+        let silent = self.seats.iter().enumerate().filter_map(|(index, seat)| {
+            seat.as_ref().filter(|c| c.waiting.is_none()).map(|c| (c.idle_until, index))
+        });
+        let (_, index) = silent.min()?;
+        if let Some(mut connection) = self.seats.get_mut(index)?.take() {
+            connection.say(&ControlReply::Superseded, &mut self.reply);
+        }
+        Some(index)
+    }
+
+    fn serve_seat(&mut self, seat: usize, now: Mono, who: &mut dyn Answer) {
+        let Some(place) = self.seats.get_mut(seat) else { return };
+        let Some(connection) = place else { return };
+        let line = self.arena.get_mut(seat * LINE..(seat + 1) * LINE).unwrap_or(&mut []);
+        if connection.serve(line, now, who, &mut self.reply) == Fate::Leaves {
+            *place = None;
+        }
+    }
+
+    fn let_idle_go(&mut self, now: Mono) {
+        for seat in &mut self.seats {
+            let Some(connection) = seat else { continue };
+            if connection.deadline().is_some_and(|deadline| deadline <= now) {
+                if !connection.closing {
+                    connection.say(&ControlReply::IdleTooLong, &mut self.reply);
+                }
+                *seat = None;
+            }
+        }
+    }
+
+    /// Sends a line to everybody who waits for something.
+    pub(crate) fn note(&mut self, waiting: Waiting, note: &dyn fmt::Display) {
+        for connection in self.seats.iter_mut().flatten() {
+            if connection.waiting == Some(waiting) {
+                self.reply.clear();
+                let _ = writeln!(self.reply, "note={note}");
+                connection.send(&self.reply);
+            }
+        }
+    }
+
+    /// Ends the wait of all who waited for that.
+    pub(crate) fn tell(&mut self, waiting: Waiting, outcome: Outcome, now: Mono) {
+        for seat in &mut self.seats {
+            let Some(connection) = seat else { continue };
+            if connection.waiting == Some(waiting) && connection.conclude(outcome, now) == Fate::Leaves {
+                *seat = None;
+            }
+        }
+    }
+
+    /// The last words before the supervisor ends. Connections stay open until
+    /// the process is gone, so that their end of file means just that.
+    pub(crate) fn tell_last(&mut self, waiting: Waiting, outcome: Outcome) {
+        for connection in self.seats.iter_mut().flatten() {
+            if connection.waiting == Some(waiting) {
+                connection.waiting = None;
+                let mut line = [0; 32];
+                connection.send(outcome_line(outcome, &mut line));
+            }
+        }
+    }
+}
+
+fn outcome_line(outcome: Outcome, buffer: &mut [u8; 32]) -> &str {
+    let mut rest = buffer.as_mut_slice();
+    let _ = writeln!(rest, "{outcome}");
+    let unused = rest.len();
+    let length = buffer.len() - unused;
+    buffer.get(..length).and_then(|line| std::str::from_utf8(line).ok()).unwrap_or("\n")
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Stays,
+    Leaves,
+}
+
+impl Connection {
+    fn new(stream: UnixStream, uid: u32, now: Mono) -> Connection {
+        Connection {
+            stream,
+            uid,
+            received: 0,
+            waiting: None,
+            closing: false,
+            unsent: Vec::new(),
+            idle_until: now.after(IDLE_LIMIT),
+        }
+    }
+
+    fn watch(&self) -> Watch {
+        if !self.unsent.is_empty() {
+            Watch::writable(self.stream.as_fd())
+        } else if self.waiting.is_some() {
+            Watch::hang_up(self.stream.as_fd())
+        } else {
+            Watch::readable(self.stream.as_fd())
+        }
+    }
+
+    /// Waiting for an event may take any time; all else may not.
+    fn deadline(&self) -> Option<Mono> {
+        (self.waiting.is_none() || !self.unsent.is_empty()).then_some(self.idle_until)
+    }
+
+    fn serve(
+        &mut self,
+        line: &mut [u8],
+        now: Mono,
+        who: &mut dyn Answer,
+        reply: &mut String,
+    ) -> Fate {
+        if !self.unsent.is_empty() {
+            return self.send_rest();
+        }
+        if self.waiting.is_some() {
+            return Fate::Leaves;
+        }
+        let free = line.get_mut(self.received..).unwrap_or(&mut []);
+        let count = match self.stream.read(free) {
+            Ok(count) => count,
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
+                return Fate::Stays;
+            }
+            Err(_) => return Fate::Leaves,
+        };
+        self.received += count;
+        let text = line.get(..self.received).unwrap_or(&[]);
+        let Some(end) = memchr::memchr(b'\n', text) else {
+            return match count {
+                _ if self.received > LONGEST_REQUEST => self.refuse(&ControlReply::TooLong, reply),
+                0 if self.received == 0 => Fate::Leaves,
+                0 => self.refuse(&ControlReply::NotTerminated, reply),
+                _ => Fate::Stays,
+            };
+        };
+        reply.clear();
+        self.idle_until = now.after(IDLE_LIMIT);
+        let request = Request::parse(text.get(..end).unwrap_or(&[]));
+        let after = who.answer(request, self.uid, reply);
+        self.send(reply);
+        match after {
+            After::Hold(waiting) => self.waiting = Some(waiting),
+            After::Close => self.closing = true,
+        }
+        self.fate()
+    }
+
+    fn refuse(&mut self, why: &ControlReply<'_>, reply: &mut String) -> Fate {
+        self.say(why, reply);
+        self.closing = true;
+        self.fate()
+    }
+
+    fn fate(&self) -> Fate {
+        if self.closing && self.unsent.is_empty() { Fate::Leaves } else { Fate::Stays }
+    }
+
+    fn say(&mut self, what: &ControlReply<'_>, reply: &mut String) {
+        reply.clear();
+        let _ = writeln!(reply, "{what}");
+        self.send(reply);
+    }
+
+    /// Sends what the client takes now and keeps the rest for later.
+    fn send(&mut self, text: &str) {
+        let mut bytes = text.as_bytes();
+        while self.unsent.is_empty() && !bytes.is_empty() {
+            match self.stream.write(bytes) {
+                Ok(count) => bytes = bytes.get(count..).unwrap_or(&[]),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(_) => return self.closing = true,
+            }
+        }
+        self.unsent.extend_from_slice(bytes);
+    }
+
+    fn send_rest(&mut self) -> Fate {
+        match self.stream.write(&self.unsent) {
+            Ok(count) => drop(self.unsent.drain(..count)),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+            Err(_) => return Fate::Leaves,
+        }
+        self.fate()
+    }
+
+    fn conclude(&mut self, outcome: Outcome, now: Mono) -> Fate {
+        let mut line = [0; 32];
+        self.send(outcome_line(outcome, &mut line));
+        self.waiting = None;
+        self.closing = true;
+        self.idle_until = now.after(IDLE_LIMIT);
+        self.fate()
+    }
+}

@@ -1,0 +1,654 @@
+//! The rules of supervision: what to do next, given what was just seen. Knows
+//! no clock, descriptor, process or text; the driver gives it the time and the
+//! events and carries its actions out.
+//!
+//! What is wanted (`Wish`) and what is (`Phase`) are two variables. A program
+//! that ends by itself is looked at first by its exit status (a listed one ends
+//! the supervisor), then by how long it lived: under the backoff limit the next
+//! spawn is delayed by one second more each time, and at the limit the
+//! supervisor gives up, unless it is to go on for ever.
+//!
+//! | | Start | Stop, Exit, Terminate | Restart | Ended | Deadline |
+//! |---|---|---|---|---|---|
+//! | Idle | spawn | done | spawn | - | - |
+//! | BackingOff | spawn now | done | spawn now | - | spawn |
+//! | Spawning | (already) | remembered | (already) | - | late |
+//! | Executing | already | TERM, Stopping | TERM, Stopping | back off or give up | late |
+//! | Running | already | TERM, Stopping | TERM, Stopping | by status and age | up, or late |
+//! | Stopping | start after the end | TERM again | TERM again | clear strays | KILL |
+//! | Clearing | start when clear | done when clear | start when clear | - | KILL strays |
+//! | Finished | - | - | - | - | - |
+
+use std::time::Duration;
+
+use crate::vocabulary::{Ended, Mono, Pid, Signal};
+
+/// How long what the program left behind may take to obey SIGTERM before it is
+/// killed, unless the stop timeout is shorter.
+const STRAY_GRACE: Duration = Duration::from_secs(5);
+/// Between two rounds of SIGKILL to what the program left behind.
+const STRAY_KILL_INTERVAL: Duration = Duration::from_millis(500);
+
+/// The settings that the rules depend on.
+#[derive(Debug, Clone)]
+pub(crate) struct Policy {
+    /// Seconds: a shorter life counts as quick, and so many quick ones are too
+    /// many. Zero counts as one.
+    pub(crate) backoff_limit: u32,
+    pub(crate) forever: bool,
+    /// -1 stands for every death by a signal.
+    pub(crate) exit_codes: Vec<i32>,
+    /// None: SIGKILL is never sent.
+    pub(crate) stop_timeout: Option<Duration>,
+    pub(crate) start_timeout: Duration,
+    pub(crate) settle_time: Duration,
+    /// A stopped program does not end the supervisor.
+    pub(crate) hang_around: bool,
+    /// A start test, not the settle time, tells when the program is up.
+    pub(crate) tested: bool,
+    /// The supervisor stands in for the program: its exit status is the
+    /// program's.
+    pub(crate) attached: bool,
+}
+
+impl Policy {
+    fn limit(&self) -> u32 {
+        self.backoff_limit.max(1)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wish {
+    Up,
+    /// No program, but the supervisor stays.
+    Down,
+    /// No program and no supervisor.
+    Gone,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Idle,
+    BackingOff {
+        until: Mono,
+    },
+    /// The driver was told to spawn and will say at once how that went.
+    Spawning,
+    /// Forked; whether the exec works is not known yet.
+    Executing {
+        pid: Pid,
+        since: Mono,
+        refused: bool,
+    },
+    Running {
+        pid: Pid,
+        since: Mono,
+        up: Up,
+    },
+    Stopping {
+        pid: Pid,
+        kill_at: Option<Mono>,
+    },
+    /// The program is gone; what it left behind is being removed.
+    Clearing {
+        kill_at: Option<Mono>,
+        respawn_at: Mono,
+    },
+    Finished,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Up {
+    Settling { at: Mono },
+    Testing,
+    Yes,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Event {
+    Begin,
+    /// A program that an earlier supervisor left is taken over.
+    Adopt(Pid),
+    Spawned(Pid),
+    SpawnFailed,
+    Executed,
+    NotExecuted,
+    Ended(Ended),
+    /// Nothing that the program started is alive.
+    Cleared,
+    TestPassed,
+    Start,
+    Stop,
+    Restart,
+    Exit,
+    Terminate(Terminate),
+    Deadline,
+}
+
+/// The supervisor itself was told to end by a signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Terminate {
+    pub(crate) signal: Signal,
+    /// The program has got the signal as well, from the terminal.
+    pub(crate) delivered: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Action {
+    Spawn,
+    Kill(Pid, Signal),
+    /// Ask everything that the program left behind to end; `Cleared` follows.
+    ClearStrays,
+    KillStrays,
+    Reply(Reply),
+    Tell(Tell),
+    Note(Note),
+    /// The supervisor ends with this exit status. Always the last action.
+    Finish(u8),
+}
+
+/// The immediate answer to a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reply {
+    Started,
+    AlreadyStarted,
+    SentTerm,
+    AlreadyStopped,
+    WillRestart,
+    WillExit,
+    ExitingNow,
+}
+
+/// What clients wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tell {
+    Up(Pid),
+    /// The program and what it left are gone; for good unless a spawn follows.
+    Down { for_good: bool },
+    Late,
+}
+
+/// What the event log should know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Note {
+    ProgramEnded { pid: Pid, ended: Ended, exiting: bool },
+    BackingOff { seconds: u32 },
+    GaveUp,
+    StopTimedOut(Pid),
+    StartTimedOut,
+    Terminated(Signal),
+    StraysKilled,
+    StraysLeft,
+}
+
+/// A short list of actions on the stack.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Actions {
+    items: [Option<Action>; 8],
+    length: usize,
+}
+
+impl Actions {
+    fn new() -> Actions {
+        Actions { items: [None; 8], length: 0 }
+    }
+
+    fn push(&mut self, action: Action) {
+        debug_assert!(self.length < self.items.len(), "more actions than one step can ask for");
+        if let Some(slot) = self.items.get_mut(self.length) {
+            *slot = Some(action);
+            self.length += 1;
+        }
+    }
+}
+
+impl IntoIterator for Actions {
+    type Item = Action;
+    type IntoIter = std::iter::Flatten<std::array::IntoIter<Option<Action>, 8>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.items.into_iter().flatten()
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Machine {
+    policy: Policy,
+    wish: Wish,
+    phase: Phase,
+    /// Seconds that the last quick death was answered with.
+    backoff: u32,
+    spawns: u32,
+    /// The program has been up at least once.
+    was_up: bool,
+    /// Until when it must be up, counted from the wish.
+    start_by: Option<Mono>,
+    exit_status: u8,
+    /// A signal told the supervisor to end; no request takes that back.
+    terminated: bool,
+}
+
+impl Machine {
+    pub(crate) fn new(policy: Policy) -> Machine {
+        Machine {
+            policy,
+            wish: Wish::Up,
+            phase: Phase::Idle,
+            backoff: 0,
+            spawns: 0,
+            was_up: false,
+            start_by: None,
+            exit_status: 0,
+            terminated: false,
+        }
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    pub(crate) fn wish(&self) -> Wish {
+        self.wish
+    }
+
+    pub(crate) fn backoff(&self) -> u32 {
+        self.backoff
+    }
+
+    pub(crate) fn restarts(&self) -> u32 {
+        self.spawns.saturating_sub(1)
+    }
+
+    /// The program's process, alive or not yet reaped.
+    pub(crate) fn program(&self) -> Option<Pid> {
+        match self.phase {
+            Phase::Executing { pid, .. }
+            | Phase::Running { pid, .. }
+            | Phase::Stopping { pid, .. } => Some(pid),
+            Phase::Idle
+            | Phase::BackingOff { .. }
+            | Phase::Spawning
+            | Phase::Clearing { .. }
+            | Phase::Finished => None,
+        }
+    }
+
+    /// When `Deadline` is due, if ever.
+    pub(crate) fn deadline(&self) -> Option<Mono> {
+        let phase = match self.phase {
+            Phase::BackingOff { until } => Some(until),
+            Phase::Running { up: Up::Settling { at }, .. } => Some(at),
+            Phase::Stopping { kill_at, .. } | Phase::Clearing { kill_at, .. } => kill_at,
+            Phase::Idle
+            | Phase::Spawning
+            | Phase::Executing { .. }
+            | Phase::Running { up: Up::Testing | Up::Yes, .. }
+            | Phase::Finished => None,
+        };
+        phase.into_iter().chain(self.start_by).min()
+    }
+
+    pub(crate) fn step(&mut self, now: Mono, event: Event) -> Actions {
+        let mut out = Actions::new();
+        match event {
+            Event::Begin => {
+                self.start_by = Some(now.after(self.policy.start_timeout));
+                self.spawn(&mut out);
+            }
+            Event::Adopt(pid) => {
+                self.spawns += 1;
+                self.run(pid, now, Up::Yes, &mut out);
+            }
+            Event::Spawned(pid) => self.spawned(now, pid, &mut out),
+            Event::SpawnFailed => {
+                let wait = Duration::from_secs(self.policy.limit().into());
+                self.after_end(now, now.after(wait), &mut out);
+            }
+            Event::Executed => self.executed(now, &mut out),
+            Event::NotExecuted => {
+                if let Phase::Executing { refused, .. } = &mut self.phase {
+                    *refused = true;
+                }
+            }
+            Event::Ended(ended) => self.ended(now, ended, &mut out),
+            Event::Cleared => self.cleared(now, &mut out),
+            Event::TestPassed => {
+                if let Phase::Running { pid, since, up: Up::Testing } = self.phase {
+                    self.run(pid, since, Up::Yes, &mut out);
+                }
+            }
+            Event::Start => self.start(now, &mut out),
+            Event::Stop => {
+                let wish = if self.policy.hang_around { Wish::Down } else { Wish::Gone };
+                self.stop(now, wish, Reply::SentTerm, Reply::AlreadyStopped, &mut out);
+            }
+            Event::Exit => {
+                self.stop(now, Wish::Gone, Reply::WillExit, Reply::ExitingNow, &mut out);
+            }
+            Event::Restart => self.restart(now, &mut out),
+            Event::Terminate(how) => self.terminate(now, how, &mut out),
+            Event::Deadline => self.deadline_passed(now, &mut out),
+        }
+        out
+    }
+
+    fn spawn(&mut self, out: &mut Actions) {
+        self.phase = Phase::Spawning;
+        self.spawns += 1;
+        out.push(Action::Spawn);
+    }
+
+    fn spawned(&mut self, now: Mono, pid: Pid, out: &mut Actions) {
+        self.phase = Phase::Executing { pid, since: now, refused: false };
+        // A stop that came between the decision and the fork.
+        if self.wish != Wish::Up {
+            self.terminate_program(now, pid, Signal::TERM, out);
+        }
+    }
+
+    fn executed(&mut self, now: Mono, out: &mut Actions) {
+        if let Phase::Executing { pid, since, refused: false } = self.phase {
+            let up = if self.policy.tested {
+                Up::Testing
+            } else if self.policy.settle_time.is_zero() {
+                Up::Yes
+            } else {
+                Up::Settling { at: now.after(self.policy.settle_time) }
+            };
+            self.run(pid, since, up, out);
+        }
+    }
+
+    fn run(&mut self, pid: Pid, since: Mono, up: Up, out: &mut Actions) {
+        self.phase = Phase::Running { pid, since, up };
+        if up == Up::Yes {
+            self.was_up = true;
+            self.start_by = None;
+            out.push(Action::Tell(Tell::Up(pid)));
+        }
+    }
+
+    fn ended(&mut self, now: Mono, ended: Ended, out: &mut Actions) {
+        match self.phase {
+            Phase::Executing { pid, since, refused } => {
+                if refused && !self.was_up && self.spawns == 1 {
+                    out.push(Action::Note(Note::ProgramEnded { pid, ended, exiting: true }));
+                    self.give_up(now, ended, out);
+                } else {
+                    self.ended_by_itself(now, pid, since, ended, out);
+                }
+            }
+            Phase::Running { pid, since, .. } => self.ended_by_itself(now, pid, since, ended, out),
+            Phase::Stopping { pid, .. } => {
+                out.push(Action::Note(Note::ProgramEnded { pid, ended, exiting: false }));
+                self.take_over_status(ended);
+                self.backoff = 0;
+                self.after_end(now, now, out);
+            }
+            Phase::Idle
+            | Phase::BackingOff { .. }
+            | Phase::Spawning
+            | Phase::Clearing { .. }
+            | Phase::Finished => {}
+        }
+    }
+
+    fn ended_by_itself(
+        &mut self,
+        now: Mono,
+        pid: Pid,
+        since: Mono,
+        ended: Ended,
+        out: &mut Actions,
+    ) {
+        let listed = match ended {
+            Ended::Exited(status) => self.policy.exit_codes.contains(&status),
+            Ended::Signalled { .. } => self.policy.exit_codes.contains(&-1),
+            Ended::Unknown => false,
+        };
+        out.push(Action::Note(Note::ProgramEnded { pid, ended, exiting: listed }));
+        if listed {
+            self.wish = Wish::Gone;
+            self.exit_status = ended.shell_status();
+            return self.finish(out);
+        }
+        let limit = self.policy.limit();
+        if now.since(since) >= Duration::from_secs(limit.into()) {
+            self.backoff = 0;
+            return self.after_end(now, now, out);
+        }
+        self.backoff += 1;
+        if self.backoff >= limit && !self.policy.forever {
+            return self.give_up(now, ended, out);
+        }
+        self.backoff = self.backoff.min(limit);
+        out.push(Action::Note(Note::BackingOff { seconds: self.backoff }));
+        self.after_end(now, now.after(Duration::from_secs(self.backoff.into())), out);
+    }
+
+    fn give_up(&mut self, now: Mono, ended: Ended, out: &mut Actions) {
+        out.push(Action::Note(Note::GaveUp));
+        self.wish = Wish::Gone;
+        self.exit_status = 1;
+        if self.policy.attached {
+            self.exit_status = ended.shell_status().max(1);
+        }
+        self.after_end(now, now, out);
+    }
+
+    /// In the foreground the program's own failure at the end of an orderly
+    /// stop is passed on; its death by the very signal is not a failure.
+    fn take_over_status(&mut self, ended: Ended) {
+        if let (true, Wish::Gone, 0, Ended::Exited(_)) =
+            (self.policy.attached, self.wish, self.exit_status, ended)
+        {
+            self.exit_status = ended.shell_status();
+        }
+    }
+
+    fn after_end(&mut self, now: Mono, respawn_at: Mono, out: &mut Actions) {
+        let grace = self.policy.stop_timeout.unwrap_or(STRAY_GRACE).min(STRAY_GRACE);
+        self.phase = Phase::Clearing { kill_at: Some(now.after(grace)), respawn_at };
+        out.push(Action::ClearStrays);
+    }
+
+    fn cleared(&mut self, now: Mono, out: &mut Actions) {
+        let Phase::Clearing { respawn_at, .. } = self.phase else { return };
+        match self.wish {
+            Wish::Up => {
+                out.push(Action::Tell(Tell::Down { for_good: false }));
+                if self.start_by.is_none() {
+                    self.start_by = Some(now.after(self.policy.start_timeout));
+                }
+                if respawn_at <= now {
+                    self.spawn(out);
+                } else {
+                    self.phase = Phase::BackingOff { until: respawn_at };
+                }
+            }
+            Wish::Down => self.become_idle(out),
+            Wish::Gone => self.finish(out),
+        }
+    }
+
+    fn become_idle(&mut self, out: &mut Actions) {
+        self.phase = Phase::Idle;
+        self.start_by = None;
+        out.push(Action::Tell(Tell::Down { for_good: true }));
+    }
+
+    fn finish(&mut self, out: &mut Actions) {
+        self.phase = Phase::Finished;
+        self.start_by = None;
+        out.push(Action::Finish(self.exit_status));
+    }
+
+    fn start(&mut self, now: Mono, out: &mut Actions) {
+        if self.terminated {
+            return out.push(Action::Reply(Reply::ExitingNow));
+        }
+        match self.phase {
+            Phase::Idle | Phase::BackingOff { .. } => {
+                self.wish_up(now);
+                out.push(Action::Reply(Reply::Started));
+                self.spawn(out);
+            }
+            Phase::Stopping { .. } => {
+                self.wish_up(now);
+                self.start_by = None;
+                out.push(Action::Reply(Reply::Started));
+            }
+            Phase::Clearing { kill_at, .. } => {
+                self.wish_up(now);
+                self.phase = Phase::Clearing { kill_at, respawn_at: now };
+                out.push(Action::Reply(Reply::Started));
+            }
+            Phase::Spawning
+            | Phase::Executing { .. }
+            | Phase::Running { .. }
+            | Phase::Finished => out.push(Action::Reply(Reply::AlreadyStarted)),
+        }
+    }
+
+    fn wish_up(&mut self, now: Mono) {
+        self.wish = Wish::Up;
+        self.backoff = 0;
+        self.exit_status = 0;
+        self.start_by = Some(now.after(self.policy.start_timeout));
+    }
+
+    fn stop(&mut self, now: Mono, wish: Wish, sent: Reply, already: Reply, out: &mut Actions) {
+        if self.wish != Wish::Gone {
+            self.wish = wish;
+        }
+        self.backoff = 0;
+        self.start_by = None;
+        match self.phase {
+            Phase::Executing { pid, .. }
+            | Phase::Running { pid, .. }
+            | Phase::Stopping { pid, .. } => {
+                out.push(Action::Reply(sent));
+                self.terminate_program(now, pid, Signal::TERM, out);
+            }
+            Phase::Idle | Phase::BackingOff { .. } => {
+                out.push(Action::Reply(already));
+                self.end_without_program(out);
+            }
+            Phase::Spawning | Phase::Clearing { .. } | Phase::Finished => {
+                out.push(Action::Reply(already));
+            }
+        }
+    }
+
+    fn end_without_program(&mut self, out: &mut Actions) {
+        match self.wish {
+            Wish::Gone => self.finish(out),
+            Wish::Up | Wish::Down => self.become_idle(out),
+        }
+    }
+
+    fn restart(&mut self, now: Mono, out: &mut Actions) {
+        if self.terminated {
+            return out.push(Action::Reply(Reply::ExitingNow));
+        }
+        match self.phase {
+            Phase::Executing { pid, .. }
+            | Phase::Running { pid, .. }
+            | Phase::Stopping { pid, .. } => {
+                self.wish_up(now);
+                // The start timeout counts from the end of the old process.
+                self.start_by = None;
+                out.push(Action::Reply(Reply::WillRestart));
+                self.terminate_program(now, pid, Signal::TERM, out);
+            }
+            Phase::Idle
+            | Phase::BackingOff { .. }
+            | Phase::Spawning
+            | Phase::Clearing { .. }
+            | Phase::Finished => self.start(now, out),
+        }
+    }
+
+    fn terminate(&mut self, now: Mono, how: Terminate, out: &mut Actions) {
+        out.push(Action::Note(Note::Terminated(how.signal)));
+        self.wish = Wish::Gone;
+        self.terminated = true;
+        self.start_by = None;
+        if self.policy.attached && how.signal == Signal::INT {
+            self.exit_status = 130;
+        }
+        match self.phase {
+            Phase::Executing { pid, .. } | Phase::Running { pid, .. } => {
+                self.phase = Phase::Stopping { pid, kill_at: self.kill_at(now) };
+                if !how.delivered {
+                    out.push(Action::Kill(pid, how.signal));
+                }
+            }
+            Phase::Idle | Phase::BackingOff { .. } => self.finish(out),
+            Phase::Spawning
+            | Phase::Stopping { .. }
+            | Phase::Clearing { .. }
+            | Phase::Finished => {}
+        }
+    }
+
+    fn terminate_program(&mut self, now: Mono, pid: Pid, signal: Signal, out: &mut Actions) {
+        self.phase = Phase::Stopping { pid, kill_at: self.kill_at(now) };
+        out.push(Action::Kill(pid, signal));
+    }
+
+    fn kill_at(&self, now: Mono) -> Option<Mono> {
+        self.policy.stop_timeout.map(|timeout| now.after(timeout))
+    }
+
+    fn deadline_passed(&mut self, now: Mono, out: &mut Actions) {
+        if self.start_by.is_some_and(|by| by <= now) {
+            self.start_by = None;
+            out.push(Action::Note(Note::StartTimedOut));
+            out.push(Action::Tell(Tell::Late));
+        }
+        match self.phase {
+            Phase::BackingOff { until } if until <= now => self.spawn(out),
+            Phase::Running { pid, since, up: Up::Settling { at } } if at <= now => {
+                self.run(pid, since, Up::Yes, out);
+            }
+            Phase::Stopping { pid, kill_at: Some(at) } if at <= now => {
+                out.push(Action::Note(Note::StopTimedOut(pid)));
+                out.push(Action::Kill(pid, Signal::KILL));
+                let again = now.after(Duration::from_secs(self.policy.limit().into()));
+                self.phase = Phase::Stopping { pid, kill_at: Some(again) };
+            }
+            Phase::Clearing { kill_at: Some(at), respawn_at } if at <= now => {
+                self.strays_are_late(now, respawn_at, out);
+            }
+            Phase::Idle
+            | Phase::BackingOff { .. }
+            | Phase::Spawning
+            | Phase::Executing { .. }
+            | Phase::Running { .. }
+            | Phase::Stopping { .. }
+            | Phase::Clearing { .. }
+            | Phase::Finished => {}
+        }
+    }
+
+    /// Where nothing may be killed, a stop waits for what is left, and a
+    /// respawn goes on beside it.
+    fn strays_are_late(&mut self, now: Mono, respawn_at: Mono, out: &mut Actions) {
+        if self.policy.stop_timeout.is_some() {
+            let again = now.after(STRAY_KILL_INTERVAL);
+            self.phase = Phase::Clearing { kill_at: Some(again), respawn_at };
+            out.push(Action::Note(Note::StraysKilled));
+            out.push(Action::KillStrays);
+        } else if self.wish == Wish::Up {
+            out.push(Action::Note(Note::StraysLeft));
+            self.cleared(now, out);
+        } else {
+            self.phase = Phase::Clearing { kill_at: None, respawn_at };
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "machine_tests.rs"]
+mod tests;

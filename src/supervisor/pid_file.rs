@@ -1,0 +1,56 @@
+//! The file that holds the supervisor's pid for init scripts. Written
+//! completely or not at all; removed at the end if it is still ours.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::sys::process;
+
+pub(crate) struct PidFile {
+    path: PathBuf,
+    /// Kept open: a process that has given root up cannot remove a file from
+    /// root's directory, but it can still empty it.
+    file: File,
+}
+
+impl PidFile {
+    pub(crate) fn write(path: &Path) -> io::Result<PidFile> {
+        let pid = process::own_pid();
+        let mut name = std::ffi::OsString::from(".");
+        name.push(path.file_name().unwrap_or_default());
+        name.push(format!(".{pid}"));
+        let temporary = path.with_file_name(name);
+        let _ = fs::remove_file(&temporary);
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .mode(0o644)
+            .open(&temporary)?;
+        let written = writeln!(file, "{pid}").and_then(|()| fs::rename(&temporary, path));
+        match written {
+            Ok(()) => Ok(PidFile { path: path.to_path_buf(), file }),
+            Err(error) => {
+                let _ = fs::remove_file(&temporary);
+                Err(error)
+            }
+        }
+    }
+
+    pub(crate) fn remove(&self) {
+        let ours = self.file.metadata().map(|file| (file.dev(), file.ino()));
+        let there = fs::symlink_metadata(&self.path).map(|file| (file.dev(), file.ino()));
+        let is_ours = matches!((ours, there), (Ok(ours), Ok(there)) if ours == there);
+        if is_ours && fs::remove_file(&self.path).is_err() {
+            let _ = self.file.set_len(0);
+        }
+    }
+}
+
+/// Whether root alone decides about the directory that the file is to be in.
+pub(crate) fn is_in_directory_of_root(path: &Path) -> bool {
+    let directory = path.parent().unwrap_or(Path::new("/"));
+    fs::metadata(directory).is_ok_and(|found| found.uid() == 0)
+}

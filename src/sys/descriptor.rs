@@ -1,0 +1,147 @@
+//! File descriptors: pipes, FIFOs, standard streams, what is inherited.
+
+use std::ffi::CString;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use super::{check, retry};
+
+/// For `OpenOptionsExt::custom_flags`.
+pub(crate) mod open_flags {
+    pub(crate) const NONBLOCK: i32 = libc::O_NONBLOCK;
+    pub(crate) const NOCTTY: i32 = libc::O_NOCTTY;
+    pub(crate) const NOFOLLOW: i32 = libc::O_NOFOLLOW;
+}
+
+/// As much as a pipe takes whole, and at once when it takes anything.
+pub(crate) const PIPE_BUF: usize = libc::PIPE_BUF;
+
+/// A pipe whose ends do not outlive an exec.
+pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    let mut ends: [RawFd; 2] = [-1; 2];
+    // SAFETY: `ends` has room for the two descriptors that the call writes.
+    check(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) })?;
+    // SAFETY: the call succeeded, so ends[0] is open and nobody else's.
+    let read = unsafe { OwnedFd::from_raw_fd(ends[0]) };
+    // SAFETY: the call succeeded, so ends[1] is open and nobody else's.
+    let write = unsafe { OwnedFd::from_raw_fd(ends[1]) };
+    Ok((read, write))
+}
+
+pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: F_GETFL takes no third argument and touches no memory.
+    let flags = check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GETFL) })?;
+    let wanted = flags | libc::O_NONBLOCK;
+    // SAFETY: F_SETFL takes an int and touches no memory.
+    check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFL, wanted) }).map(drop)
+}
+
+/// One read; 0 is end of file. An interrupted read is repeated.
+pub(crate) fn read(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        // SAFETY: the pointer and the length are those of `buffer`.
+        let count = unsafe { libc::read(fd.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len()) };
+        match usize::try_from(count) {
+            Ok(count) => return Ok(count),
+            Err(_) => {
+                let error = io::Error::last_os_error();
+                if error.kind() != io::ErrorKind::Interrupted {
+                    return Err(error);
+                }
+            }
+        }
+    }
+}
+
+/// One write, possibly short. An interrupted write is repeated.
+pub(crate) fn write(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
+    loop {
+        // SAFETY: the pointer and the length are those of `bytes`.
+        let count = unsafe { libc::write(fd.as_raw_fd(), bytes.as_ptr().cast(), bytes.len()) };
+        match usize::try_from(count) {
+            Ok(count) => return Ok(count),
+            Err(_) => {
+                let error = io::Error::last_os_error();
+                if error.kind() != io::ErrorKind::Interrupted {
+                    return Err(error);
+                }
+            }
+        }
+    }
+}
+
+pub(crate) fn make_fifo(path: &Path, mode: u32) -> io::Result<()> {
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    // SAFETY: `path` is NUL-terminated and lives through the call.
+    retry(|| unsafe { libc::mkfifo(path.as_ptr(), mode) }).map(drop)
+}
+
+/// Makes one of the three standard descriptors a copy of `fd`.
+pub(crate) fn redirect(fd: BorrowedFd<'_>, standard: StandardStream) -> io::Result<()> {
+    // SAFETY: dup2 touches no memory; the standard descriptors are never owned
+    // by an `OwnedFd` of ours, so nothing is closed behind an owner's back.
+    retry(|| unsafe { libc::dup2(fd.as_raw_fd(), standard as RawFd) }).map(drop)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StandardStream {
+    Input = 0,
+    Output = 1,
+    Error = 2,
+}
+
+impl StandardStream {
+    pub(crate) fn fd(self) -> BorrowedFd<'static> {
+        // SAFETY: descriptors 0 to 2 are opened at start-up by `fill_standard`
+        // and only ever replaced, never closed.
+        unsafe { BorrowedFd::borrow_raw(self as RawFd) }
+    }
+}
+
+/// Opens `/dev/null` on each standard descriptor that the caller left closed,
+/// so that no file of ours can end up as one of them.
+pub(crate) fn fill_standard() -> io::Result<()> {
+    for stream in [StandardStream::Input, StandardStream::Output, StandardStream::Error] {
+        // SAFETY: F_GETFD takes no third argument and touches no memory.
+        if unsafe { libc::fcntl(stream as RawFd, libc::F_GETFD) } == -1 {
+            // SAFETY: the path is a NUL-terminated literal.
+            check(unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDWR) })?;
+        }
+    }
+    Ok(())
+}
+
+/// Closes every descriptor above 2 except `keep`. To be called before anything
+/// of ours but `keep` is open.
+pub(crate) fn close_inherited(keep: Option<BorrowedFd<'_>>) {
+    let keep = keep.map_or(-1, |fd| fd.as_raw_fd());
+    let spans =
+        if keep > 2 { [(3, keep - 1), (keep + 1, RawFd::MAX)] } else { [(3, RawFd::MAX), (1, 0)] };
+    for (first, last) in spans.into_iter().filter(|(first, last)| first <= last) {
+        if !close_span(first, last) {
+            close_one_by_one(first, last);
+        }
+    }
+}
+
+fn close_span(first: RawFd, last: RawFd) -> bool {
+    // SAFETY: close_range takes three integers; the caller promises that no
+    // descriptor in the span has an owner.
+    unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) == 0 }
+}
+
+/// For kernels before 5.9.
+fn close_one_by_one(first: RawFd, last: RawFd) {
+    // SAFETY: an all-zero rlimit is a valid value of that plain C struct.
+    let mut limit: libc::rlimit = unsafe { std::mem::zeroed() };
+    // SAFETY: `limit` is valid for writes for the length of the call.
+    let known = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } == 0;
+    let end = if known { RawFd::try_from(limit.rlim_cur).unwrap_or(65_536) } else { 1024 };
+    for fd in first..=last.min(end.min(1 << 20)) {
+        // SAFETY: closing a number that is not open does nothing; the caller
+        // promises that no descriptor in the span has an owner.
+        unsafe { libc::close(fd) };
+    }
+}

@@ -1,0 +1,122 @@
+//! Processes: fork, sessions, signals to them, reaping, how they ended.
+
+use std::io;
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+
+use super::{check, retry};
+use crate::vocabulary::{Ended, Pid, Signal};
+
+pub(crate) enum Fork {
+    Parent(Pid),
+    Child,
+}
+
+/// Duplicates this process, which has one thread: the child may do anything.
+pub(crate) fn fork() -> io::Result<Fork> {
+    // SAFETY: no thread is ever started, so no lock can be left taken in the child.
+    let pid = check(unsafe { libc::fork() })?;
+    Ok(Pid::new(pid).map_or(Fork::Child, Fork::Parent))
+}
+
+/// Ends this process at once: no destructor, no buffered output.
+pub(crate) fn exit_now(status: u8) -> ! {
+    // SAFETY: _exit does not return and touches no memory.
+    unsafe { libc::_exit(libc::c_int::from(status)) }
+}
+
+pub(crate) fn own_pid() -> i32 {
+    // SAFETY: getpid cannot fail and touches no memory.
+    unsafe { libc::getpid() }
+}
+
+pub(crate) fn start_session() -> io::Result<()> {
+    // SAFETY: setsid takes nothing and touches no memory.
+    check(unsafe { libc::setsid() }).map(drop)
+}
+
+/// The session that a process belongs to.
+pub(crate) fn session_of(pid: Pid) -> io::Result<Pid> {
+    // SAFETY: getsid takes an integer and touches no memory.
+    let session = check(unsafe { libc::getsid(pid.get()) })?;
+    Pid::new(session).ok_or_else(|| io::Error::other("the session is not visible from here"))
+}
+
+pub(crate) fn kill(pid: Pid, signal: Signal) -> io::Result<()> {
+    // SAFETY: kill takes two integers and touches no memory.
+    check(unsafe { libc::kill(pid.get(), signal.0) }).map(drop)
+}
+
+/// Signals every process of the group that `leader` leads.
+pub(crate) fn kill_group(leader: Pid, signal: Signal) -> io::Result<()> {
+    // SAFETY: kill takes two integers and touches no memory; a `Pid` is never
+    // 1 or less when negated into "everybody", as it names a child of ours.
+    check(unsafe { libc::kill(-leader.get(), signal.0) }).map(drop)
+}
+
+pub(crate) fn is_alive(pid: Pid) -> bool {
+    match kill(pid, Signal(0)) {
+        Ok(()) => true,
+        Err(error) => error.raw_os_error() == Some(libc::EPERM),
+    }
+}
+
+/// Sets the file mode creation mask and gives back the old one.
+pub(crate) fn set_umask(mask: u32) -> u32 {
+    // SAFETY: umask takes an integer, cannot fail and touches no memory.
+    u32::from(unsafe { libc::umask(mask as libc::mode_t) })
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reaped {
+    Child(Pid, Ended),
+    /// There are children, and all of them live.
+    NoneEnded,
+    NoChildren,
+}
+
+/// Collects one ended child, whichever, without waiting.
+pub(crate) fn reap() -> Reaped {
+    let mut status = 0;
+    // SAFETY: `status` is valid for writes for the length of the call.
+    let result = retry(|| unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG) });
+    match result.map(Pid::new) {
+        Ok(Some(pid)) => Reaped::Child(pid, ended(status)),
+        Ok(None) => Reaped::NoneEnded,
+        Err(_) => Reaped::NoChildren,
+    }
+}
+
+/// Waits for the end of one child.
+pub(crate) fn wait_for(pid: Pid) -> io::Result<Ended> {
+    let mut status = 0;
+    // SAFETY: `status` is valid for writes for the length of the call.
+    retry(|| unsafe { libc::waitpid(pid.get(), &raw mut status, 0) })?;
+    Ok(ended(status))
+}
+
+fn ended(status: libc::c_int) -> Ended {
+    if libc::WIFSIGNALED(status) {
+        let signal = Signal(libc::WTERMSIG(status));
+        Ended::Signalled { signal, core: libc::WCOREDUMP(status) }
+    } else {
+        Ended::Exited(libc::WEXITSTATUS(status))
+    }
+}
+
+/// Makes orphans among our descendants our children. False where the kernel
+/// has no such thing.
+pub(crate) fn become_subreaper() -> bool {
+    // SAFETY: this option of prctl takes an integer and touches no memory.
+    unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0 }
+}
+
+/// A descriptor that becomes readable when the process, which need not be a
+/// child, ends. An error where the kernel (before 5.3) has no such thing.
+pub(crate) fn open_pidfd(pid: Pid) -> io::Result<OwnedFd> {
+    // SAFETY: pidfd_open takes two integers and touches no memory.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid.get(), 0) };
+    let fd = RawFd::try_from(fd).map_err(io::Error::other)?;
+    check(fd)?;
+    // SAFETY: the call succeeded, so the descriptor is open and nobody else's.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}

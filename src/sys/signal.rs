@@ -1,0 +1,304 @@
+//! Signals: their names here, catching them through a self-pipe, clean signal
+//! state for what we start. The handler records the signal, writes one byte
+//! and restores `errno`; nothing else happens in it.
+
+use std::fmt;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::{check, descriptor};
+use crate::vocabulary::Signal;
+
+/// The preferred name of a number stands before its synonyms.
+const NAMES: &[(libc::c_int, &str)] = &[
+    (libc::SIGHUP, "SIGHUP"),
+    (libc::SIGINT, "SIGINT"),
+    (libc::SIGQUIT, "SIGQUIT"),
+    (libc::SIGILL, "SIGILL"),
+    (libc::SIGTRAP, "SIGTRAP"),
+    (libc::SIGABRT, "SIGABRT"),
+    (libc::SIGABRT, "SIGIOT"),
+    (libc::SIGBUS, "SIGBUS"),
+    (libc::SIGFPE, "SIGFPE"),
+    (libc::SIGKILL, "SIGKILL"),
+    (libc::SIGUSR1, "SIGUSR1"),
+    (libc::SIGSEGV, "SIGSEGV"),
+    (libc::SIGUSR2, "SIGUSR2"),
+    (libc::SIGPIPE, "SIGPIPE"),
+    (libc::SIGALRM, "SIGALRM"),
+    (libc::SIGTERM, "SIGTERM"),
+    #[cfg(not(any(target_arch = "mips", target_arch = "mips64")))]
+    (libc::SIGSTKFLT, "SIGSTKFLT"),
+    (libc::SIGCHLD, "SIGCHLD"),
+    (libc::SIGCHLD, "SIGCLD"),
+    (libc::SIGCONT, "SIGCONT"),
+    (libc::SIGSTOP, "SIGSTOP"),
+    (libc::SIGTSTP, "SIGTSTP"),
+    (libc::SIGTTIN, "SIGTTIN"),
+    (libc::SIGTTOU, "SIGTTOU"),
+    (libc::SIGURG, "SIGURG"),
+    (libc::SIGXCPU, "SIGXCPU"),
+    (libc::SIGXFSZ, "SIGXFSZ"),
+    (libc::SIGVTALRM, "SIGVTALRM"),
+    (libc::SIGPROF, "SIGPROF"),
+    (libc::SIGWINCH, "SIGWINCH"),
+    (libc::SIGIO, "SIGIO"),
+    (libc::SIGIO, "SIGPOLL"),
+    (libc::SIGPWR, "SIGPWR"),
+    (libc::SIGSYS, "SIGSYS"),
+];
+
+impl Signal {
+    pub(crate) const USR1: Signal = Signal(libc::SIGUSR1);
+    pub(crate) const USR2: Signal = Signal(libc::SIGUSR2);
+    pub(crate) const CHLD: Signal = Signal(libc::SIGCHLD);
+    pub(crate) const CONT: Signal = Signal(libc::SIGCONT);
+}
+
+/// All names, one a signal, in the order of their numbers' usual listing.
+fn real_time() -> [(libc::c_int, &'static str); 2] {
+    [(libc::SIGRTMIN(), "SIGRTMIN"), (libc::SIGRTMAX(), "SIGRTMAX")]
+}
+
+/// `SIGTERM`, or `signal 40` for a number without a name.
+impl fmt::Display for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let known = NAMES.iter().copied().chain(real_time()).find(|(number, _)| *number == self.0);
+        match known {
+            Some((_, name)) => f.write_str(name),
+            None => write!(f, "signal {}", self.0),
+        }
+    }
+}
+
+/// A signal as a user writes it: a number that has a name, or a name in any
+/// case with or without `SIG`. The second part is how to call it back to the
+/// user: synonyms keep the spelling that was asked for.
+pub(crate) fn parse(text: &str) -> Option<(Signal, String)> {
+    let mut known = NAMES.iter().copied().chain(real_time());
+    if let Ok(number) = text.trim().parse::<i32>() {
+        return known.find(|(n, _)| *n == number).map(|(n, name)| (Signal(n), name.to_string()));
+    }
+    let name = text.strip_prefix("Signals.").unwrap_or(text).to_ascii_uppercase();
+    let name = if name.starts_with("SIG") { name } else { format!("SIG{name}") };
+    known.find(|(_, n)| **n == *name).map(|(number, _)| (Signal(number), name))
+}
+
+static PENDING: AtomicU64 = AtomicU64::new(0);
+static WAKE: AtomicI32 = AtomicI32::new(-1);
+
+extern "C" fn record(signal: libc::c_int, info: *mut libc::siginfo_t, _context: *mut libc::c_void) {
+    // SAFETY: the address of errno is valid for this thread.
+    let errno = unsafe { *libc::__errno_location() };
+    // SAFETY: the kernel passes a valid siginfo to a SA_SIGINFO handler.
+    let code = unsafe { (*info).si_code };
+    let mut bits = 1_u64 << signal;
+    if code == SI_KERNEL {
+        bits |= 1_u64 << (signal + FROM_KERNEL);
+    }
+    PENDING.fetch_or(bits, Ordering::SeqCst);
+    let wake = WAKE.load(Ordering::SeqCst);
+    // SAFETY: write is async-signal-safe; the byte outlives the call; a full
+    // pipe loses nothing, because the bits are already set.
+    unsafe { libc::write(wake, [0_u8].as_ptr().cast(), 1) };
+    // SAFETY: the address of errno is valid for this thread.
+    unsafe { *libc::__errno_location() = errno };
+}
+
+/// The `si_code` of a signal that the terminal driver sent (Linux).
+const SI_KERNEL: libc::c_int = 0x80;
+/// Bit `n + FROM_KERNEL` says that signal n came from the kernel.
+const FROM_KERNEL: libc::c_int = 32;
+
+extern "C" fn ignore(_signal: libc::c_int) {}
+
+/// Caught signals as something to poll for. One a process.
+pub(crate) struct SelfPipe {
+    read: OwnedFd,
+    _write: OwnedFd,
+}
+
+/// A caught signal, and whether the terminal sent it to the whole foreground
+/// group rather than a process to this one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Caught {
+    pub(crate) signal: Signal,
+    pub(crate) from_terminal: bool,
+}
+
+impl SelfPipe {
+    /// Catches `signals`, numbers up to 31, from now on.
+    pub(crate) fn catch(signals: &[Signal]) -> io::Result<SelfPipe> {
+        let (read, write) = descriptor::pipe()?;
+        descriptor::set_nonblocking(read.as_fd())?;
+        descriptor::set_nonblocking(write.as_fd())?;
+        WAKE.store(write.as_raw_fd(), Ordering::SeqCst);
+        PENDING.store(0, Ordering::SeqCst);
+        for signal in signals {
+            let handler = record as extern "C" fn(_, _, _) as libc::sighandler_t;
+            set_action(signal.0, handler, libc::SA_SIGINFO | libc::SA_RESTART)?;
+        }
+        Ok(SelfPipe { read, _write: write })
+    }
+
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
+        self.read.as_fd()
+    }
+
+    /// What was caught since the last call, each signal once.
+    pub(crate) fn drain(&self) -> impl Iterator<Item = Caught> + use<> {
+        let mut bytes = [0; 64];
+        while descriptor::read(self.read.as_fd(), &mut bytes).is_ok_and(|n| n == bytes.len()) {}
+        let bits = PENDING.swap(0, Ordering::SeqCst);
+        (1..FROM_KERNEL).filter(move |n| bits & (1 << n) != 0).map(move |n| Caught {
+            signal: Signal(n),
+            from_terminal: bits & (1 << (n + FROM_KERNEL)) != 0,
+        })
+    }
+}
+
+impl Drop for SelfPipe {
+    fn drop(&mut self) {
+        WAKE.store(-1 as RawFd, Ordering::SeqCst);
+    }
+}
+
+/// Turns a signal that would end us into an error of the call that raised it
+/// (SIGPIPE, SIGXFSZ). A handler, not "ignore", so that an exec undoes it.
+pub(crate) fn disarm_write_signals() -> io::Result<()> {
+    for signal in [libc::SIGPIPE, libc::SIGXFSZ] {
+        let handler = ignore as extern "C" fn(_) as libc::sighandler_t;
+        set_action(signal, handler, libc::SA_RESTART)?;
+    }
+    Ok(())
+}
+
+/// Gives every signal its default action and unblocks all, whatever was
+/// inherited. Async-signal-safe.
+pub(crate) fn reset_all() {
+    for signal in 1..=64 {
+        if signal != libc::SIGKILL && signal != libc::SIGSTOP {
+            let _ = set_action(signal, libc::SIG_DFL, 0);
+        }
+    }
+    set_mask(&empty_set());
+}
+
+/// Gives one signal its default action.
+pub(crate) fn reset(signal: Signal) -> io::Result<()> {
+    set_action(signal.0, libc::SIG_DFL, 0)
+}
+
+/// Ignores a signal; a program that is started inherits that.
+pub(crate) fn set_ignored(signal: Signal) -> io::Result<()> {
+    set_action(signal.0, libc::SIG_IGN, 0)
+}
+
+fn set_action(
+    signal: libc::c_int,
+    handler: libc::sighandler_t,
+    flags: libc::c_int,
+) -> io::Result<()> {
+    // SAFETY: an all-zero sigaction is a valid value of that plain C struct.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = handler;
+    action.sa_flags = flags;
+    // SAFETY: `action` outlives the call; its handler is a function of this
+    // file (async-signal-safe), SIG_DFL or SIG_IGN.
+    check(unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) }).map(drop)
+}
+
+fn empty_set() -> libc::sigset_t {
+    // SAFETY: an all-zero sigset is a valid value of that plain C type.
+    let mut set: libc::sigset_t = unsafe { std::mem::zeroed() };
+    // SAFETY: `set` is valid for writes for the length of the call.
+    unsafe { libc::sigemptyset(&raw mut set) };
+    set
+}
+
+fn set_mask(set: &libc::sigset_t) {
+    // SAFETY: `set` is a valid signal set.
+    unsafe { libc::sigprocmask(libc::SIG_SETMASK, set, std::ptr::null_mut()) };
+}
+
+/// Holds back every signal for as long as it lives.
+pub(crate) struct AllBlocked(libc::sigset_t);
+
+impl AllBlocked {
+    pub(crate) fn now() -> AllBlocked {
+        let mut all = empty_set();
+        let mut before = empty_set();
+        // SAFETY: `all` is valid for writes for the length of the call.
+        unsafe { libc::sigfillset(&raw mut all) };
+        // SAFETY: both sets outlive the call.
+        unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const all, &raw mut before) };
+        AllBlocked(before)
+    }
+}
+
+impl Drop for AllBlocked {
+    fn drop(&mut self) {
+        set_mask(&self.0);
+    }
+}
+
+/// Makes the call that blocks meanwhile fail with `Interrupted` after a time.
+/// It repeats, so that one that fires before the call has begun does no harm.
+pub(super) struct Alarm;
+
+impl Alarm {
+    pub(super) fn after(limit: Duration) -> io::Result<Alarm> {
+        let handler = ignore as extern "C" fn(_) as libc::sighandler_t;
+        set_action(libc::SIGALRM, handler, 0)?;
+        Alarm::set(limit, Duration::from_millis(50))?;
+        Ok(Alarm)
+    }
+
+    fn set(first: Duration, again: Duration) -> io::Result<()> {
+        // SAFETY: an all-zero itimerval is a valid value of that plain C struct.
+        let mut timer: libc::itimerval = unsafe { std::mem::zeroed() };
+        timer.it_value.tv_sec = first.as_secs() as libc::time_t;
+        timer.it_value.tv_usec = first.subsec_micros() as libc::suseconds_t;
+        timer.it_interval.tv_usec = again.subsec_micros() as libc::suseconds_t;
+        // SAFETY: `timer` outlives the call; the old value is not asked for.
+        let result =
+            unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut()) };
+        check(result).map(drop)
+    }
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        let _ = Alarm::set(Duration::ZERO, Duration::ZERO);
+        let _ = set_action(libc::SIGALRM, libc::SIG_DFL, 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_is_known_by_number_and_by_name_in_any_spelling() {
+        for text in ["1", "hup", "SigHup", "HUP", "Signals.SIGHUP"] {
+            assert_eq!(parse(text), Some((Signal::HUP, "SIGHUP".to_string())), "{text}");
+        }
+        assert_eq!(parse("CLD"), Some((Signal::CHLD, "SIGCLD".to_string())));
+        assert_eq!(parse("17"), Some((Signal(17), "SIGCHLD".to_string())));
+    }
+
+    #[test]
+    fn numbers_without_a_name_are_no_signals() {
+        for text in ["0", "32", "40", "65", "-9", "ded", "", "SIG_DFL", "99999999999"] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_signal_without_a_name_shows_its_number() {
+        assert_eq!(Signal(40).to_string(), "signal 40");
+        assert_eq!(Signal::TERM.to_string(), "SIGTERM");
+    }
+}

@@ -1,0 +1,134 @@
+//! Who is meant by a user name or number. The passwd and group files are read
+//! directly, because a static binary cannot use the C library's look-ups; a
+//! name that they do not have is asked of `getent` once, where that exists.
+//! Switches nobody.
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use crate::messages::options::User as Message;
+
+const PASSWD: &str = "/etc/passwd";
+const GROUP: &str = "/etc/group";
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct User {
+    pub(crate) name: String,
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+    /// Sorted, the primary group included.
+    pub(crate) groups: Vec<u32>,
+    pub(crate) home: String,
+}
+
+/// Looks a user up by name or, if it is a number, by uid.
+pub(crate) fn find(name_or_uid: &str) -> Result<User, String> {
+    let passwd = read(PASSWD)?;
+    let line = passwd_line(&passwd, name_or_uid).map(str::to_string);
+    let line = line.or_else(|| {
+        let answer = getent("passwd", Some(name_or_uid))?;
+        passwd_line(&answer, name_or_uid).map(str::to_string)
+    });
+    let not_found = || {
+        if name_or_uid.parse::<u32>().is_ok() {
+            Message::UidNotFound(name_or_uid).to_string()
+        } else {
+            Message::NameNotFound(name_or_uid).to_string()
+        }
+    };
+    let mut user = line.as_deref().and_then(parse_passwd_line).ok_or_else(not_found)?;
+    let groups = fs::read_to_string(GROUP).unwrap_or_default();
+    user.groups = group_ids(&groups, &user.name, user.gid);
+    if passwd_line(&passwd, name_or_uid).is_none() {
+        let more = getent("initgroups", Some(&user.name)).unwrap_or_default();
+        let ids = more.split_ascii_whitespace().skip(1).filter_map(|id| id.parse::<u32>().ok());
+        user.groups.extend(ids);
+        user.groups.sort_unstable();
+        user.groups.dedup();
+    }
+    Ok(user)
+}
+
+/// The home directory of a user, for `~user`.
+pub(crate) fn home_of(name: &str) -> Option<String> {
+    let passwd = read(PASSWD).ok()?;
+    passwd_line(&passwd, name).and_then(parse_passwd_line).map(|user| user.home)
+}
+
+fn read(path: &str) -> Result<String, String> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+        Err(error) => Err(Message::Unreadable { path, error: &error }.to_string()),
+    }
+}
+
+fn getent(database: &str, key: Option<&str>) -> Option<String> {
+    let output = Command::new("getent")
+        .arg(database)
+        .args(key)
+        .env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin")
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// The line whose name is that; else, for a number, the one whose uid is that.
+fn passwd_line<'a>(passwd: &'a str, name_or_uid: &str) -> Option<&'a str> {
+    let field = |line: &'a str, index: usize| line.split(':').nth(index);
+    let by_name = passwd.lines().find(|line| field(line, 0) == Some(name_or_uid));
+    by_name.or_else(|| {
+        let uid: u32 = name_or_uid.parse().ok()?;
+        passwd.lines().find(|line| field(line, 2).and_then(|id| id.parse().ok()) == Some(uid))
+    })
+}
+
+/// `name:password:uid:gid:comment:home:shell`
+fn parse_passwd_line(line: &str) -> Option<User> {
+    let fields: Vec<&str> = line.split(':').collect();
+    let [name, _, uid, gid, _, home, ..] = fields.as_slice() else { return None };
+    Some(User {
+        name: (*name).to_string(),
+        uid: uid.parse().ok()?,
+        gid: gid.parse().ok()?,
+        groups: Vec::new(),
+        home: (*home).to_string(),
+    })
+}
+
+/// The ids of the groups that list the user, and the primary one, sorted.
+fn group_ids(groups: &str, name: &str, primary: u32) -> Vec<u32> {
+    let listing = groups.lines().filter_map(|line| {
+        let mut fields = line.split(':');
+        let id = fields.nth(2)?.parse().ok()?;
+        fields.next()?.split(',').any(|member| member == name).then_some(id)
+    });
+    let mut ids: Vec<u32> = listing.chain([primary]).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = "root:x:0:0:root:/root:/bin/sh\n1000:x:7:7::/seven:/bin/sh\n\
+                        app:x:1000:1001:An App,,,:/srv/app:/bin/sh\nbroken:x:abc\n";
+
+    #[test]
+    fn a_name_goes_before_a_number() {
+        assert_eq!(passwd_line(FILE, "1000").and_then(parse_passwd_line).map(|u| u.uid), Some(7));
+        assert_eq!(passwd_line(FILE, "7").and_then(parse_passwd_line).map(|u| u.uid), Some(7));
+        assert_eq!(passwd_line(FILE, "nobody"), None);
+        assert_eq!(passwd_line(FILE, "broken").and_then(parse_passwd_line), None);
+    }
+
+    #[test]
+    fn groups_are_those_that_list_the_name_and_the_primary_one() {
+        let groups = "root:x:0:\nadm:x:4:app,other\napp:x:1001:\nz:x:2:xapp\ny:x:3:app\n";
+        assert_eq!(group_ids(groups, "app", 1001), [3, 4, 1001]);
+    }
+}
