@@ -7,6 +7,7 @@ use std::fs;
 use std::process::{Command, Stdio};
 
 use crate::messages::options::User as Message;
+use crate::sys::identity;
 
 const PASSWD: &str = "/etc/passwd";
 const GROUP: &str = "/etc/group";
@@ -47,6 +48,17 @@ pub(crate) fn find(name_or_uid: &str) -> Result<User, String> {
         user.groups.dedup();
     }
     Ok(user)
+}
+
+/// Whom this process has to become to be the user; none if it is that one.
+/// Only root can become anybody else.
+pub(crate) fn to_become(name_or_uid: &str) -> Result<Option<User>, String> {
+    let user = find(name_or_uid)?;
+    match identity::effective_uid() {
+        0 => Ok(Some(user)),
+        uid if uid == user.uid => Ok(None),
+        _ => Err(Message::OnlyRoot.to_string()),
+    }
 }
 
 /// The home directory of a user, for `~user`.

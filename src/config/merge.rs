@@ -8,7 +8,6 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::eventlog::Surroundings;
 use super::options::{Means, OPTIONS, Settings, index_of};
 use super::zconfig::{self, Host, Key, Section};
 use super::{Error, Origin, Place, eventlog, paths};
@@ -37,7 +36,8 @@ pub(crate) fn load(given: &Given, base: &Path) -> Result<Settings, Error> {
         let path = base.join(paths::expand_home(file));
         let mut root = read_file(&path)?;
         apply_overrides(&mut root, &given.overrides)?;
-        let program_given = given.values.iter().any(|(index, ..)| Some(*index) == index_of("program"));
+        let program_given =
+            given.values.iter().any(|(index, ..)| Some(*index) == index_of("program"));
         apply_file(&mut settings, &root, given.foreign_sections, program_given, base)?;
         settings.config_file = Some(path);
     }
@@ -45,9 +45,9 @@ pub(crate) fn load(given: &Given, base: &Path) -> Result<Settings, Error> {
         let Some(Means::Setting(field)) = OPTIONS.get(*index).map(|option| &option.means) else {
             continue;
         };
-        field(&mut settings).set(value).map_err(|why| {
-            Error::new(CommandLine::Invalid { option: typed, value, why: &why })
-        })?;
+        field(&mut settings)
+            .set(value)
+            .map_err(|why| Error::new(CommandLine::Invalid { option: typed, value, why: &why }))?;
         if let Some(origin) = settings.origins.get_mut(*index) {
             *origin = Origin::CommandLine(typed.clone());
         }
@@ -55,9 +55,8 @@ pub(crate) fn load(given: &Given, base: &Path) -> Result<Settings, Error> {
     // The variables of the Zope documents count where its pid file is used.
     if settings.event_log.is_none() && settings.pid_file.0.is_some() {
         let variable = |name: &str| env::var(name).ok();
-        settings.event_log = with_surroundings(base, |around| {
-            eventlog::environment::from_environment(variable, around)
-        })?;
+        settings.event_log =
+            eventlog::environment::from_environment(variable, base, &paths::expand_home)?;
     }
     paths::resolve(&mut settings, base)?;
     Ok(settings)
@@ -144,24 +143,9 @@ fn apply_file(
     let Some(runner) = runner else { return Err(Error::at(&root.place, Layout::NoRunner)) };
     let own_log = apply_runner(settings, runner, program_given)?;
     let log = own_log.or(log);
-    settings.event_log = match log {
-        Some(section) => with_surroundings(base, |around| eventlog::read(section, around).map(Some))?,
-        None => None,
-    };
+    let read = |section| eventlog::read(section, base, &paths::expand_home);
+    settings.event_log = log.map(read).transpose()?;
     Ok(())
-}
-
-/// Gives `work` what the event log's paths and host names depend on.
-fn with_surroundings<T>(
-    base: &Path,
-    work: impl FnOnce(&Surroundings<'_>) -> Result<T, Error>,
-) -> Result<T, Error> {
-    let host = |name: &str| {
-        let hosts = fs::read_to_string("/etc/hosts").unwrap_or_default();
-        eventlog::address::host_in_hosts_file(&hosts, name)
-    };
-    let expand = |path: &str| paths::expand_home(Path::new(path));
-    work(&Surroundings { base, expand: &expand, host: &host })
 }
 
 /// Sets what the runner says; gives back its own event log section, if any.

@@ -118,7 +118,8 @@ impl Value for Umask {
     fn set(&mut self, text: &str) -> Result<(), String> {
         let digits = text.trim();
         let digits = digits.strip_prefix("0o").unwrap_or(digits);
-        let is_octal = !digits.is_empty() && digits.bytes().all(|byte| (b'0'..=b'7').contains(&byte));
+        let is_octal =
+            !digits.is_empty() && digits.bytes().all(|byte| (b'0'..=b'7').contains(&byte));
         if !is_octal {
             return Err(Complaint::NotOctal(text).to_string());
         }
@@ -188,10 +189,14 @@ mod tests {
 
     #[test]
     fn booleans_are_six_words_in_any_case() {
-        for (text, shown_as) in [("yes", "True"), ("ON", "True"), ("False", "False"), ("off", "False")] {
+        for (text, shown_as) in
+            [("yes", "True"), ("ON", "True"), ("False", "False"), ("off", "False")]
+        {
             assert_eq!(shown::<Switch>(text).as_deref(), Ok(shown_as));
         }
-        assert!(shown::<Switch>("1").is_err_and(|e| e.starts_with("not a valid boolean value: '1'")));
+        assert!(
+            shown::<Switch>("1").is_err_and(|e| e.starts_with("not a valid boolean value: '1'"))
+        );
     }
 
     #[test]

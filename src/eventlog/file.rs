@@ -4,9 +4,10 @@
 use super::plan::{FilePlan, Rotation, Rule};
 use super::rotation;
 use super::whole::Whole;
-use crate::sys;
-use std::fs::{self, File};
+use crate::sys::descriptor::open_flags;
+use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -34,12 +35,10 @@ impl LogFile {
             is_stuck: false,
         };
         let changed = fs::metadata(&log.plan.path).and_then(|found| found.modified());
-        let since = changed
-            .ok()
-            .and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        let since = changed.ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
         log.begin_period(since.unwrap_or(now));
         if !log.plan.delay {
-            log.file = Some(sys::append::open(&log.plan.path)?);
+            log.file = Some(open_for_append(&log.plan.path)?);
         }
         Ok(log)
     }
@@ -52,7 +51,7 @@ impl LogFile {
     pub(super) fn put(&mut self, record: &[u8]) -> io::Result<()> {
         let file = match self.file.take() {
             Some(file) => file,
-            None => sys::append::open(&self.plan.path)?,
+            None => open_for_append(&self.plan.path)?,
         };
         self.whole.put(self.file.insert(file), record)
     }
@@ -112,7 +111,7 @@ impl LogFile {
     /// Opens the file anew, after it was put aside if it rotates.
     fn rotate(&mut self, now: Duration) -> io::Result<()> {
         let aside = self.put_aside(now)?;
-        match sys::append::open(&self.plan.path) {
+        match open_for_append(&self.plan.path) {
             Ok(file) => self.file = Some(file),
             Err(error) => {
                 // Go on in the old file, and under its own name if that is free.
@@ -128,15 +127,10 @@ impl LogFile {
     fn next_period(&mut self, now: Duration) -> io::Result<()> {
         self.begin_period(now);
         match &self.plan.rotation {
-            Some(Rotation {
-                old_files,
-                rule: Rule::Time(period),
-            }) => rotation::remove_oldest(&self.plan.path, period.unit, *old_files),
-            Some(Rotation {
-                rule: Rule::Size(_),
-                ..
-            })
-            | None => Ok(()),
+            Some(Rotation { old_files, rule: Rule::Time(period) }) => {
+                rotation::remove_oldest(&self.plan.path, period.unit, *old_files)
+            }
+            Some(Rotation { rule: Rule::Size(_), .. }) | None => Ok(()),
         }
     }
 
@@ -158,13 +152,23 @@ impl LogFile {
         let aside = match rotation.rule {
             Rule::Size(_) => rotation::free_number(path, rotation.old_files)?,
             Rule::Time(period) => {
-                let end = self
-                    .period_end
-                    .unwrap_or_else(|| rotation::end(period, now.as_secs()));
+                let end = self.period_end.unwrap_or_else(|| rotation::end(period, now.as_secs()));
                 rotation::free_stamp(path, period, end)?
             }
         };
         fs::rename(path, &aside)?;
         Ok(Some(aside))
     }
+}
+
+/// Opens or creates the file at `path`. A FIFO that nobody reads is an error and
+/// no wait, and so is a directory; what can be full (a FIFO, a terminal) fails
+/// with `WouldBlock` then.
+pub(super) fn open_for_append(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o666)
+        .custom_flags(open_flags::NOCTTY | open_flags::NONBLOCK)
+        .open(path)
 }

@@ -29,9 +29,7 @@ pub(crate) fn parse(text: &str) -> Result<Level, Problem> {
     if let Some(level) = named(text) {
         return Ok(level);
     }
-    let number: i64 = text
-        .parse()
-        .map_err(|_| Problem::LevelName(text.to_owned()))?;
+    let number: i64 = text.parse().map_err(|_| Problem::LevelName(text.to_owned()))?;
     match number {
         0..=50 => Ok(Level(u8::try_from(number).unwrap_or(0))),
         -300..=-1 | 100..=300 => Ok(from_severity(number)),
@@ -44,18 +42,12 @@ pub(crate) fn parse(text: &str) -> Result<Level, Problem> {
 pub(crate) fn parse_severity(text: &str) -> Result<Level, Problem> {
     match named(text) {
         Some(level) => Ok(level),
-        None => text
-            .parse()
-            .map(from_severity)
-            .map_err(|_| Problem::LevelName(text.to_owned())),
+        None => text.parse().map(from_severity).map_err(|_| Problem::LevelName(text.to_owned())),
     }
 }
 
 fn named(text: &str) -> Option<Level> {
-    NAMES
-        .iter()
-        .find(|(name, _)| text.eq_ignore_ascii_case(name))
-        .map(|(_, level)| *level)
+    NAMES.iter().find(|(name, _)| text.eq_ignore_ascii_case(name)).map(|(_, level)| *level)
 }
 
 fn from_severity(severity: i64) -> Level {
@@ -141,22 +133,12 @@ mod tests {
             assert_eq!(parse(&number.to_string()), Err(Problem::LevelRange(number)));
         }
         assert_eq!(parse("loud"), Err(Problem::LevelName("loud".to_owned())));
-        assert!(
-            Problem::LevelRange(51)
-                .to_string()
-                .starts_with("log level not in range: 51")
-        );
+        assert!(Problem::LevelRange(51).to_string().starts_with("log level not in range: 51"));
     }
 
     #[test]
     fn a_severity_counts_from_info_and_has_no_bounds() {
-        for (text, number) in [
-            ("0", 20),
-            ("50", 20),
-            ("1000", 50),
-            ("-5000", 5),
-            ("debug", 10),
-        ] {
+        for (text, number) in [("0", 20), ("50", 20), ("1000", 50), ("-5000", 5), ("debug", 10)] {
             assert_eq!(parse_severity(text), Ok(Level(number)), "{text}");
         }
         assert!(parse_severity("").is_err());
@@ -164,13 +146,8 @@ mod tests {
 
     #[test]
     fn levels_without_a_name_of_their_own_are_shown_as_numbers() {
-        let shown: Vec<String> = [50, 40, 30, 20, 10, 15]
-            .iter()
-            .map(|n| Shown(Level(*n)).to_string())
-            .collect();
-        assert_eq!(
-            shown,
-            ["CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG", "Level 15"]
-        );
+        let shown: Vec<String> =
+            [50, 40, 30, 20, 10, 15].iter().map(|n| Shown(Level(*n)).to_string()).collect();
+        assert_eq!(shown, ["CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG", "Level 15"]);
     }
 }

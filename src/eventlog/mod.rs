@@ -8,6 +8,7 @@ mod format;
 pub(crate) mod level;
 pub(crate) mod plan;
 mod rotation;
+mod stream;
 mod syslog;
 #[cfg(test)]
 mod tests;
@@ -21,7 +22,8 @@ use crate::vocabulary::Level;
 use file::LogFile;
 use format::Record;
 use level::Shown;
-use plan::{HandlerPlan, Plan, Stream, Target};
+pub(crate) use plan::Plan;
+use plan::{HandlerPlan, Stream, Target};
 use std::fmt::Display;
 use std::io;
 use std::path::PathBuf;
@@ -55,14 +57,10 @@ impl EventLog {
             }],
             warnings: Vec::new(),
         });
-        // The C library reads the time zone and std makes room for standard
-        // output at first use: now, so that no record has to wait for memory.
+        // The C library reads the time zone at first use: now, so that no record
+        // needs memory for it.
         let _ = LocalTime::at(now.as_secs());
-        let _ = io::stdout();
-        let handlers = plan
-            .handlers
-            .into_iter()
-            .map(|handler| Handler::open(handler, now));
+        let handlers = plan.handlers.into_iter().map(|handler| Handler::open(handler, now));
         Ok(EventLog {
             level: plan.level,
             handlers: handlers.collect::<Result<_, _>>()?,
@@ -77,17 +75,8 @@ impl EventLog {
         if level < self.level {
             return;
         }
-        let event = Event {
-            level,
-            message,
-            at: now,
-            opened: self.opened,
-        };
-        for handler in self
-            .handlers
-            .iter_mut()
-            .filter(|handler| level >= handler.level)
-        {
+        let event = Event { level, message, at: now, opened: self.opened };
+        for handler in self.handlers.iter_mut().filter(|handler| level >= handler.level) {
             handler.write(&event, &mut self.buffer);
         }
     }
@@ -129,30 +118,15 @@ struct Event<'a> {
 impl Handler {
     fn open(plan: HandlerPlan, now: Duration) -> Result<Handler, CannotOpen> {
         let sink = Sink::open(plan.target, now)?;
-        Ok(Handler {
-            level: plan.level,
-            layout: plan.layout,
-            sink,
-            lost: None,
-        })
+        Ok(Handler { level: plan.level, layout: plan.layout, sink, lost: None })
     }
 
     fn write(&mut self, event: &Event<'_>, buffer: &mut Vec<u8>) {
         if let Some(lost) = self.lost.take() {
-            let notice = Notice::Lost {
-                records: lost.records,
-                reason: &lost.reason,
-            };
-            let notice = Event {
-                level: Level::WARNING,
-                message: &notice,
-                ..*event
-            };
+            let notice = Notice::Lost { records: lost.records, reason: &lost.reason };
+            let notice = Event { level: Level::WARNING, message: &notice, ..*event };
             if let Err(reason) = self.emit(&notice, buffer) {
-                self.lost = Some(Lost {
-                    records: lost.records + 1,
-                    reason,
-                });
+                self.lost = Some(Lost { records: lost.records + 1, reason });
                 return;
             }
         }
@@ -166,15 +140,8 @@ impl Handler {
         let rotated = self.sink.rotate_if_due(buffer.len(), event.at);
         self.sink.put(buffer)?;
         if let Err(CannotOpen { path, reason }) = rotated {
-            let notice = Notice::CannotRotate {
-                path: &path,
-                reason: &reason,
-            };
-            let notice = Event {
-                level: Level::WARNING,
-                message: &notice,
-                ..*event
-            };
+            let notice = Notice::CannotRotate { path: &path, reason: &reason };
+            let notice = Event { level: Level::WARNING, message: &notice, ..*event };
             self.render(&notice, buffer);
             // The record itself is out, so there is nothing to count.
             let _ = self.sink.put(buffer);
@@ -220,14 +187,9 @@ impl Sink {
                 let file = LogFile::open(plan, now).map(Sink::File);
                 file.map_err(|reason| CannotOpen { path, reason })
             }
-            Target::Syslog(plan) => {
-                Syslog::open(plan)
-                    .map(Sink::Syslog)
-                    .map_err(|reason| CannotOpen {
-                        path: PathBuf::from("syslog"),
-                        reason,
-                    })
-            }
+            Target::Syslog(plan) => Syslog::open(plan)
+                .map(Sink::Syslog)
+                .map_err(|reason| CannotOpen { path: PathBuf::from("syslog"), reason }),
         }
     }
 
@@ -258,9 +220,9 @@ impl Sink {
 
     fn rotate_if_due(&mut self, length: usize, now: Duration) -> Result<(), CannotOpen> {
         match self {
-            Sink::File(file) => file
-                .rotate_if_due(length, now)
-                .map_err(|reason| failure(file, reason)),
+            Sink::File(file) => {
+                file.rotate_if_due(length, now).map_err(|reason| failure(file, reason))
+            }
             Sink::Stream(..) | Sink::Syslog(_) => Ok(()),
         }
     }
@@ -274,8 +236,5 @@ impl Sink {
 }
 
 fn failure(file: &LogFile, reason: io::Error) -> CannotOpen {
-    CannotOpen {
-        path: file.path().to_owned(),
-        reason,
-    }
+    CannotOpen { path: file.path().to_owned(), reason }
 }

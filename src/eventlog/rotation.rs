@@ -21,9 +21,7 @@ pub(super) fn end(period: Period, from: u64) -> u64 {
         Unit::Midnight => Some(period.interval),
         Unit::Weekday(day) => LocalTime::at(from).ok().map(|time| {
             let days_left = u32::from((day + 7 - time.weekday()) % 7) + 1;
-            (period.interval - 1)
-                .saturating_mul(7)
-                .saturating_add(days_left)
+            (period.interval - 1).saturating_mul(7).saturating_add(days_left)
         }),
     };
     days.and_then(|days| midnight(from, i64::from(days)))
@@ -42,10 +40,7 @@ fn start(period: Period, end: u64) -> u64 {
 }
 
 fn midnight(from: u64, days: i64) -> Option<u64> {
-    LocalTime::at(from)
-        .ok()?
-        .midnight(i32::try_from(days).ok()?)
-        .ok()
+    LocalTime::at(from).ok()?.midnight(i32::try_from(days).ok()?).ok()
 }
 
 fn length(period: Period) -> u64 {
@@ -82,9 +77,7 @@ pub(super) fn free_number(path: &Path, old_files: u32) -> io::Result<PathBuf> {
 pub(super) fn free_stamp(path: &Path, period: Period, end: u64) -> io::Result<PathBuf> {
     let (format, _) = stamp_format(period.unit);
     let mut buffer = [0; 64];
-    let stamp = LocalTime::at(start(period, end))?
-        .stamp(format, &mut buffer)
-        .to_owned();
+    let stamp = LocalTime::at(start(period, end))?.stamp(format, &mut buffer).to_owned();
     let old = old_files(path, period.unit)?;
     let plain = suffixed(path, &stamp);
     Ok(match old.iter().rev().find(|old| old.stamp == stamp) {
@@ -96,9 +89,7 @@ pub(super) fn free_stamp(path: &Path, period: Period, end: u64) -> io::Result<Pa
 /// Removes all but the newest `kept` files that time rotation has put aside.
 pub(super) fn remove_oldest(path: &Path, unit: Unit, kept: u32) -> io::Result<()> {
     let old = old_files(path, unit)?;
-    let surplus = old
-        .len()
-        .saturating_sub(usize::try_from(kept).unwrap_or(usize::MAX));
+    let surplus = old.len().saturating_sub(usize::try_from(kept).unwrap_or(usize::MAX));
     for file in &old[..surplus] {
         fs::remove_file(&file.path)?;
     }
@@ -122,11 +113,7 @@ fn old_files(path: &Path, unit: Unit) -> io::Result<Vec<OldFile>> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         if let Some((stamp, number)) = stamp_of(&entry.file_name(), name, unit) {
-            found.push(OldFile {
-                stamp,
-                number,
-                path: entry.path(),
-            });
+            found.push(OldFile { stamp, number, path: entry.path() });
         }
     }
     found.sort();
@@ -136,17 +123,10 @@ fn old_files(path: &Path, unit: Unit) -> io::Result<Vec<OldFile>> {
 /// The parts of `candidate` if it is `name.<stamp>` or `name.<stamp>.<n>`.
 fn stamp_of(candidate: &OsStr, name: &OsStr, unit: Unit) -> Option<(String, u32)> {
     let (_, shape) = stamp_format(unit);
-    let rest = candidate
-        .to_str()?
-        .strip_prefix(name.to_str()?)?
-        .strip_prefix('.')?;
+    let rest = candidate.to_str()?.strip_prefix(name.to_str()?)?.strip_prefix('.')?;
     let (stamp, rest) = rest.split_at_checked(shape.len())?;
     let fits = |(c, wanted): (char, char)| {
-        if wanted == '0' {
-            c.is_ascii_digit()
-        } else {
-            c == wanted
-        }
+        if wanted == '0' { c.is_ascii_digit() } else { c == wanted }
     };
     if !stamp.chars().zip(shape.chars()).all(fits) {
         return None;
@@ -179,20 +159,14 @@ mod tests {
     const NOW: u64 = 1_795_182_833;
 
     fn hour_of(time: u64) -> String {
-        LocalTime::at(time)
-            .unwrap()
-            .stamp(c"%H:%M:%S", &mut [0; 16])
-            .to_owned()
+        LocalTime::at(time).unwrap().stamp(c"%H:%M:%S", &mut [0; 16]).to_owned()
     }
 
     #[test]
     fn plain_periods_are_counted_from_now() {
-        for (unit, length) in [
-            (Unit::Second, 1),
-            (Unit::Minute, 60),
-            (Unit::Hour, HOUR),
-            (Unit::Day, DAY),
-        ] {
+        for (unit, length) in
+            [(Unit::Second, 1), (Unit::Minute, 60), (Unit::Hour, HOUR), (Unit::Day, DAY)]
+        {
             let period = Period { unit, interval: 3 };
             assert_eq!(end(period, NOW), NOW + 3 * length);
             assert_eq!(start(period, NOW + 3 * length), NOW);
@@ -201,22 +175,10 @@ mod tests {
 
     #[test]
     fn midnight_is_the_next_one_and_with_an_interval_a_later_one() {
-        let next = end(
-            Period {
-                unit: Unit::Midnight,
-                interval: 1,
-            },
-            NOW,
-        );
+        let next = end(Period { unit: Unit::Midnight, interval: 1 }, NOW);
         assert_eq!(hour_of(next), "00:00:00");
         assert!(NOW < next && next <= NOW + DAY + HOUR);
-        let third = end(
-            Period {
-                unit: Unit::Midnight,
-                interval: 3,
-            },
-            NOW,
-        );
+        let third = end(Period { unit: Unit::Midnight, interval: 3 }, NOW);
         assert_eq!(hour_of(third), "00:00:00");
         assert!(next + 2 * DAY - HOUR <= third && third <= next + 2 * DAY + HOUR);
     }
@@ -224,18 +186,12 @@ mod tests {
     #[test]
     fn a_weekday_ends_at_its_midnight_within_a_week() {
         for day in 0..7 {
-            let period = Period {
-                unit: Unit::Weekday(day),
-                interval: 1,
-            };
+            let period = Period { unit: Unit::Weekday(day), interval: 1 };
             let end = end(period, NOW);
             assert_eq!(hour_of(end), "00:00:00");
             assert_eq!(LocalTime::at(end).unwrap().weekday(), (day + 1) % 7);
             assert!(NOW < end && end <= NOW + WEEK + HOUR);
-            assert_eq!(
-                LocalTime::at(start(period, end)).unwrap().weekday(),
-                (day + 1) % 7
-            );
+            assert_eq!(LocalTime::at(start(period, end)).unwrap().weekday(), (day + 1) % 7);
         }
     }
 
@@ -243,17 +199,8 @@ mod tests {
     fn only_files_with_a_stamp_of_the_unit_count_as_old() {
         let parts = |name: &str| stamp_of(OsStr::new(name), OsStr::new("log"), Unit::Day);
         assert_eq!(parts("log.2026-11-20"), Some(("2026-11-20".to_owned(), 0)));
-        assert_eq!(
-            parts("log.2026-11-20.12"),
-            Some(("2026-11-20".to_owned(), 12))
-        );
-        for name in [
-            "log",
-            "log.1",
-            "log.2026-11-20_13",
-            "log.2026-11-20.gz",
-            "log2.2026-11-20",
-        ] {
+        assert_eq!(parts("log.2026-11-20.12"), Some(("2026-11-20".to_owned(), 12)));
+        for name in ["log", "log.1", "log.2026-11-20_13", "log.2026-11-20.gz", "log2.2026-11-20"] {
             assert_eq!(parts(name), None, "{name}");
         }
     }

@@ -6,12 +6,16 @@
 mod tests;
 
 use super::plan::{Address, Facility, SyslogPlan};
-use crate::sys;
+use crate::sys::socket::connect;
 use crate::vocabulary::Level;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The shortest wait that a socket can be told; it ends with the clock tick.
+const NO_TIME: Duration = Duration::from_micros(1);
 
 pub(super) struct Syslog {
     facility: Facility,
@@ -19,15 +23,8 @@ pub(super) struct Syslog {
 }
 
 enum Route {
-    Local {
-        path: PathBuf,
-        datagram: UnixDatagram,
-        stream: Option<UnixStream>,
-    },
-    Remote {
-        address: SocketAddr,
-        socket: UdpSocket,
-    },
+    Local { path: PathBuf, datagram: UnixDatagram, stream: Option<UnixStream> },
+    Remote { address: SocketAddr, socket: UdpSocket },
 }
 
 impl Syslog {
@@ -37,11 +34,7 @@ impl Syslog {
             Address::Local(path) => {
                 let datagram = UnixDatagram::unbound()?;
                 datagram.set_nonblocking(true)?;
-                Route::Local {
-                    path,
-                    datagram,
-                    stream: None,
-                }
+                Route::Local { path, datagram, stream: None }
             }
             Address::Remote(address) => {
                 let socket = match address {
@@ -52,10 +45,7 @@ impl Syslog {
                 Route::Remote { address, socket }
             }
         };
-        Ok(Syslog {
-            facility: plan.facility,
-            route,
-        })
+        Ok(Syslog { facility: plan.facility, route })
     }
 
     /// Appends what stands before a record's text.
@@ -74,11 +64,7 @@ impl Syslog {
         // Nobody can be told, and a system log that is away is no reason to
         // trouble the other handlers.
         let _ = match &mut self.route {
-            Route::Local {
-                path,
-                datagram,
-                stream,
-            } => send_local(path, datagram, stream, packet),
+            Route::Local { path, datagram, stream } => send_local(path, datagram, stream, packet),
             Route::Remote { address, socket } => socket.send_to(packet, *address).map(drop),
         };
     }
@@ -108,7 +94,8 @@ fn send_local(
         Err(error) if error.kind() != io::ErrorKind::WouldBlock => {}
         result => return result.map(drop),
     }
-    let mut connected = sys::local_stream::connect(path)?;
+    let mut connected = connect(path, NO_TIME)?;
+    connected.set_nonblocking(true)?;
     if connected.write(packet)? == packet.len() {
         *stream = Some(connected);
     }

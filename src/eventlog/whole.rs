@@ -6,10 +6,10 @@
 mod tests;
 
 use super::plan::Stream;
-use crate::sys;
+use super::stream::write_now;
+use crate::sys::descriptor::StandardStream;
 use std::fs::File;
 use std::io::{self, Seek, Write};
-use std::os::fd::AsFd;
 
 /// Where bytes go, one `write` a call.
 pub(super) trait Output {
@@ -40,8 +40,8 @@ impl Output for File {
 impl Output for Stream {
     fn write(&self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Stream::Stdout => sys::stream::write_now(io::stdout().as_fd(), bytes),
-            Stream::Stderr => sys::stream::write_now(io::stderr().as_fd(), bytes),
+            Stream::Stdout => write_now(StandardStream::Output.fd(), bytes),
+            Stream::Stderr => write_now(StandardStream::Error.fd(), bytes),
         }
     }
 

@@ -119,11 +119,12 @@ impl fmt::Display for Say<'_> {
 }
 
 /// On standard error.
-#[derive(Debug)]
 pub(crate) enum Complain<'a> {
     /// The one form for whatever is wrong with the command or configuration.
     Usage { why: &'a dyn fmt::Display, program: &'a str },
     Error(&'a dyn fmt::Display),
+    /// Something that helps to understand what happened.
+    Note(&'a str),
     Unreachable { socket: &'a Path, error: &'a io::Error },
     Silent { socket: &'a Path, seconds: u64 },
     StillWaiting { what: &'a str, seconds: u64 },
@@ -139,6 +140,7 @@ impl fmt::Display for Complain<'_> {
                 write!(f, "Error: {why}\nFor help, use {program} -h")
             }
             Complain::Error(why) => write!(f, "Error: {why}"),
+            Complain::Note(note) => f.write_str(note),
             Complain::Unreachable { socket, error } => write!(
                 f,
                 "Error: unable to ask the daemon manager at {}: {}",
@@ -147,8 +149,7 @@ impl fmt::Display for Complain<'_> {
             ),
             Complain::Silent { socket, seconds } => write!(
                 f,
-                "Error: the daemon manager at {} accepts no answerable request; \
-                 waited {seconds} seconds",
+                "Error: the daemon manager at {} does not answer; waited {seconds} seconds",
                 socket.display()
             ),
             Complain::StillWaiting { what, seconds } => {

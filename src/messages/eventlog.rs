@@ -1,6 +1,8 @@
 //! What the event log says: about its own configuration, about files it cannot
 //! open, and, in the log itself, about records that it could not keep.
 
+use super::supervisor::Errno;
+use crate::quote::quoted;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -61,31 +63,31 @@ impl fmt::Display for Problem {
     #[rustfmt::skip]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Problem::KeyName(name) => write!(f, "value did not match regular expression: '{name}'")?,
-            Problem::UnknownKey { name, .. } => write!(f, "'{name}' is not a known key name")?,
-            Problem::RepeatedKey(name) => write!(f, "'{name}' does not support multiple values")?,
-            Problem::UnknownHandler(kind) | Problem::NestedSection(kind) => write!(f, "unknown type name: '{kind}'")?,
+            Problem::KeyName(name) => write!(f, "value did not match regular expression: {}", quoted(name))?,
+            Problem::UnknownKey { name, .. } => write!(f, "{} is not a known key name", quoted(name))?,
+            Problem::RepeatedKey(name) => write!(f, "{} does not support multiple values", quoted(name))?,
+            Problem::UnknownHandler(kind) | Problem::NestedSection(kind) => write!(f, "unknown type name: {}", quoted(kind))?,
             Problem::NoPath => write!(f, "no values for 'path'; 1 required")?,
             Problem::EmptyPath => write!(f, "'path' is empty")?,
             Problem::LevelRange(number) => write!(f, "log level not in range: {number}")?,
-            Problem::LevelName(name) => write!(f, "unknown log level: '{name}'")?,
-            Problem::Boolean(value) => write!(f, "not a valid boolean value: '{value}'")?,
-            Problem::Count { key, value } => write!(f, "invalid value for {key}: '{value}'")?,
-            Problem::Size(value) => write!(f, "invalid value for max-size: '{value}'")?,
-            Problem::When(value) => write!(f, "invalid value for when: '{value}'")?,
+            Problem::LevelName(name) => write!(f, "unknown log level: {}", quoted(name))?,
+            Problem::Boolean(value) => write!(f, "not a valid boolean value: {}", quoted(value))?,
+            Problem::Count { key, value } => write!(f, "invalid value for {key}: {}", quoted(value))?,
+            Problem::Size(value) => write!(f, "invalid value for max-size: {}", quoted(value))?,
+            Problem::When(value) => write!(f, "invalid value for when: {}", quoted(value))?,
             Problem::RotatedStream(stream) => write!(f, "cannot rotate {stream}")?,
             Problem::DelayedStream(stream) => write!(f, "cannot delay opening {stream}")?,
             Problem::EncodedStream(stream) => write!(f, "cannot specify encoding for {stream}")?,
             Problem::NoOldFiles => write!(f, "old-files must be set for log rotation")?,
             Problem::NoRotationRule => write!(f, "max-bytes or when must be set for log rotation")?,
             Problem::TwoRotationRules => write!(f, "can't set *both* max_bytes and when")?,
-            Problem::Style(value) => write!(f, "unknown style: '{value}'")?,
-            Problem::UnknownField { name, .. } => write!(f, "unknown format field: '{name}'")?,
-            Problem::Placeholder { text, .. } => write!(f, "malformed format at '{text}'")?,
+            Problem::Style(value) => write!(f, "unknown style: {}", quoted(value))?,
+            Problem::UnknownField { name, .. } => write!(f, "unknown format field: {}", quoted(name))?,
+            Problem::Placeholder { text, .. } => write!(f, "malformed format at {}", quoted(text))?,
             Problem::DateFormat => write!(f, "dateformat contains a zero byte")?,
-            Problem::Facility { name, .. } => write!(f, "unknown syslog facility: '{name}'")?,
-            Problem::Address(value) => write!(f, "invalid syslog address: '{value}'")?,
-            Problem::UnknownHost(host) => write!(f, "unknown syslog host: '{host}'")?,
+            Problem::Facility { name, .. } => write!(f, "unknown syslog facility: {}", quoted(name))?,
+            Problem::Address(value) => write!(f, "invalid syslog address: {}", quoted(value))?,
+            Problem::UnknownHost(host) => write!(f, "unknown syslog host: {}", quoted(host))?,
             Problem::Variable { name, problem } => write!(f, "environment variable {name}: {problem}")?,
         }
         match self.expected() {
@@ -150,12 +152,7 @@ pub(crate) struct CannotOpen {
 
 impl fmt::Display for CannotOpen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "unable to open event log {}: {}",
-            self.path.display(),
-            self.reason
-        )
+        write!(f, "unable to open event log {}: {}", self.path.display(), self.reason)
     }
 }
 
@@ -164,31 +161,21 @@ impl std::error::Error for CannotOpen {}
 /// What a handler of the event log writes on its own account.
 #[derive(Debug)]
 pub(crate) enum Notice<'a> {
-    Lost {
-        records: u64,
-        reason: &'a io::Error,
-    },
-    CannotRotate {
-        path: &'a Path,
-        reason: &'a io::Error,
-    },
+    Lost { records: u64, reason: &'a io::Error },
+    CannotRotate { path: &'a Path, reason: &'a io::Error },
 }
 
 impl fmt::Display for Notice<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Notice::Lost { records: 1, reason } => {
-                write!(f, "1 record before this one was lost: {reason}")
+                write!(f, "1 record before this one was lost: {}", Errno(reason))
             }
             Notice::Lost { records, reason } => {
-                write!(f, "{records} records before this one were lost: {reason}")
+                write!(f, "{records} records before this one were lost: {}", Errno(reason))
             }
             Notice::CannotRotate { path, reason } => {
-                write!(
-                    f,
-                    "unable to rotate {}: {reason}; writing on",
-                    path.display()
-                )
+                write!(f, "unable to rotate {}: {reason}; writing on", path.display())
             }
         }
     }

@@ -2,6 +2,7 @@
 //! exit statuses. Texts that scripts of zdaemon's users match keep their bytes.
 //! Decides nothing and prints nothing.
 
+pub(crate) mod client;
 pub(crate) mod eventlog;
 pub(crate) mod options;
 pub(crate) mod scaffold;

@@ -32,21 +32,13 @@ impl fmt::Display for Message {
             Message::CreatedDirectory(path) => write!(f, "Created directory {}", path.display()),
             Message::WroteFile(path) => write!(f, "Wrote file {}", path.display()),
             Message::NotOverwriting(path) => {
-                write!(
-                    f,
-                    "Warning: not overwriting existing file {}",
-                    path.display()
-                )
+                write!(f, "Warning: not overwriting existing file {}", path.display())
             }
             Message::ChangedMode(path, mode) => {
                 write!(f, "Changed mode for {} to {mode:o}", path.display())
             }
             Message::GiveTo { user, paths } => {
-                write!(
-                    f,
-                    "To let {user} write there, run: chown {user} {}",
-                    paths.join(" ")
-                )
+                write!(f, "To let {user} write there, run: chown {user} {}", paths.join(" "))
             }
             Message::AllDone => f.write_str("All done."),
             Message::NoRunzeo => f.write_str(
@@ -95,10 +87,7 @@ impl fmt::Display for Complaint {
                 )
             }
             Complaint::ControlCharacter(what, text) => {
-                write!(
-                    f,
-                    "{what} {text:?} holds a line break or another control character"
-                )
+                write!(f, "{what} {text:?} holds a line break or another control character")
             }
             Complaint::EmptyHome => f.write_str("home must not be empty"),
             Complaint::HomeEndsInBlank(text) => {

@@ -65,10 +65,7 @@ mod tests {
     use super::LocalTime;
 
     fn written(seconds: u64) -> String {
-        LocalTime::at(seconds)
-            .unwrap()
-            .stamp(c"%Y-%m-%d %H:%M:%S", &mut [0; 64])
-            .to_owned()
+        LocalTime::at(seconds).unwrap().stamp(c"%Y-%m-%d %H:%M:%S", &mut [0; 64]).to_owned()
     }
 
     #[test]
@@ -78,18 +75,12 @@ mod tests {
         assert!(today <= 1_795_182_833 && 1_795_182_833 < tomorrow);
         assert_eq!(written(today)[11..].to_owned(), "00:00:00");
         assert_eq!(written(tomorrow)[11..].to_owned(), "00:00:00");
-        assert_eq!(
-            LocalTime::at(tomorrow).unwrap().weekday(),
-            (now.weekday() + 1) % 7
-        );
+        assert_eq!(LocalTime::at(tomorrow).unwrap().weekday(), (now.weekday() + 1) % 7);
     }
 
     #[test]
     fn a_stamp_longer_than_its_buffer_is_empty() {
-        assert_eq!(
-            LocalTime::at(0).unwrap().stamp(c"%Y-%m-%d", &mut [0; 8]),
-            ""
-        );
+        assert_eq!(LocalTime::at(0).unwrap().stamp(c"%Y-%m-%d", &mut [0; 8]), "");
     }
 
     #[test]

@@ -15,6 +15,9 @@ pub(crate) mod open_flags {
     pub(crate) const NOFOLLOW: i32 = libc::O_NOFOLLOW;
 }
 
+/// As much as a pipe takes whole, and at once when it takes anything.
+pub(crate) const PIPE_BUF: usize = libc::PIPE_BUF;
+
 /// A pipe whose ends do not outlive an exec.
 pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     let mut ends: [RawFd; 2] = [-1; 2];

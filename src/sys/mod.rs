@@ -4,19 +4,16 @@
 
 #![allow(unsafe_code)]
 
-pub(crate) mod append;
 pub(crate) mod calendar;
 pub(crate) mod clock;
 pub(crate) mod descriptor;
 pub(crate) mod identity;
-pub(crate) mod local_stream;
 pub(crate) mod lock;
 pub(crate) mod poll;
 pub(crate) mod process;
 pub(crate) mod signal;
 pub(crate) mod socket;
 pub(crate) mod spawn;
-pub(crate) mod stream;
 pub(crate) mod umask;
 
 use std::io;

@@ -20,8 +20,8 @@ pub(crate) const CANNOT_EXECUTE: u8 = 127;
 /// A program ready to be executed any number of times without memory.
 pub(crate) struct Command {
     path: CString,
-    words: Vec<CString>,
-    environment: Vec<CString>,
+    /// What the pointers below point into.
+    _strings: [Vec<CString>; 2],
     argv: Vec<*const libc::c_char>,
     envp: Vec<*const libc::c_char>,
 }
@@ -46,21 +46,16 @@ impl Command {
                 CString::new(entry.into_vec())
             })
             .collect::<Result<_, _>>()?;
+        // Moving a `Vec` or a `CString` does not move the text it owns.
         let pointers = |strings: &[CString]| {
             strings.iter().map(|s| s.as_ptr()).chain([std::ptr::null()]).collect::<Vec<_>>()
         };
         let (argv, envp) = (pointers(&words), pointers(&environment));
-        Ok(Command { path, words, environment, argv, envp })
-    }
-
-    /// How many bytes of arguments and environment an exec hands over.
-    pub(crate) fn size(&self) -> usize {
-        let strings = self.words.iter().chain(&self.environment);
-        strings.map(|s| s.as_bytes_with_nul().len()).sum()
+        Ok(Command { path, _strings: [words, environment], argv, envp })
     }
 
     /// Replaces this process; comes back only with the error.
-    fn execute(&self) -> io::Error {
+    pub(crate) fn execute(&self) -> io::Error {
         // SAFETY: `path` is NUL-terminated; both arrays end with a null pointer
         // and point into strings that `self` owns and never changes.
         unsafe { libc::execve(self.path.as_ptr(), self.argv.as_ptr(), self.envp.as_ptr()) };
@@ -163,25 +158,6 @@ impl ExecOutcome {
     }
 }
 
-/// Runs `command` in the foreground: our streams, our session; gives back its
-/// pid once the exec has succeeded, or why it has not.
-pub(crate) fn run_attached(command: &Command) -> io::Result<Pid> {
-    let held = fork_held(command, Streams::default(), Session::Inherited)?;
-    let (pid, outcome) = held.release();
-    loop {
-        let mut watches = [super::poll::Watch::readable(outcome.fd())];
-        super::poll::poll(&mut watches, None)?;
-        match outcome.read() {
-            Executed::NotYet => {}
-            Executed::Yes => return Ok(pid),
-            Executed::No(error) => {
-                process::wait_for(pid)?;
-                return Err(error);
-            }
-        }
-    }
-}
-
 fn redirect(streams: Streams<'_>) -> io::Result<()> {
     if let Some(input) = streams.input {
         put(input.as_raw_fd(), 0)?;
@@ -196,12 +172,4 @@ fn redirect(streams: Streams<'_>) -> io::Result<()> {
 fn put(fd: RawFd, standard: RawFd) -> io::Result<()> {
     // SAFETY: dup2 touches no memory and is async-signal-safe.
     check(unsafe { libc::dup2(fd, standard) }).map(drop)
-}
-
-/// The socket or pipe that a parent process of ours left open for us.
-pub(crate) fn duplicate(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
-    // SAFETY: F_DUPFD_CLOEXEC takes an integer and touches no memory.
-    let copy = check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 3) })?;
-    // SAFETY: the call succeeded, so the descriptor is open and nobody else's.
-    Ok(unsafe { OwnedFd::from_raw_fd(copy) })
 }

@@ -4,6 +4,7 @@
 use super::Surroundings;
 use crate::eventlog::plan::{Address, Facility};
 use crate::messages::eventlog::Problem;
+use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 const PORT: u16 = 514;
@@ -34,15 +35,10 @@ const FACILITIES: [(&str, Facility); 20] = [
 pub(super) const USER: Facility = Facility(1);
 
 pub(super) fn facility(text: &str) -> Result<Facility, Problem> {
-    let found = FACILITIES
-        .iter()
-        .find(|(name, _)| text.eq_ignore_ascii_case(name));
+    let found = FACILITIES.iter().find(|(name, _)| text.eq_ignore_ascii_case(name));
     found.map(|(_, facility)| *facility).ok_or_else(|| {
         let names: Vec<&str> = FACILITIES.iter().map(|(name, _)| *name).collect();
-        Problem::Facility {
-            name: text.to_owned(),
-            known: format!("one of: {}", names.join(", ")),
-        }
+        Problem::Facility { name: text.to_owned(), known: format!("one of: {}", names.join(", ")) }
     })
 }
 
@@ -59,11 +55,7 @@ pub(super) fn parse(text: &str, surroundings: &Surroundings<'_>) -> Result<Addre
     let (host, port) = split(text).ok_or_else(wrong)?;
     let port = match port {
         None => PORT,
-        Some(port) => port
-            .parse()
-            .ok()
-            .filter(|port| *port > 0)
-            .ok_or_else(wrong)?,
+        Some(port) => port.parse().ok().filter(|port| *port > 0).ok_or_else(wrong)?,
     };
     let address = match host {
         Host::Number(number) => number.parse().map_err(|_| wrong())?,
@@ -73,9 +65,8 @@ pub(super) fn parse(text: &str, surroundings: &Surroundings<'_>) -> Result<Addre
         }
         Host::Name(name) => match name.parse() {
             Ok(address) => address,
-            Err(_) => {
-                (surroundings.host)(name).ok_or_else(|| Problem::UnknownHost(name.to_owned()))?
-            }
+            Err(_) => host_in(&(surroundings.hosts)(), name)
+                .ok_or_else(|| Problem::UnknownHost(name.to_owned()))?,
         },
     };
     Ok(Address::Remote(SocketAddr::new(address, port)))
@@ -91,11 +82,7 @@ enum Host<'a> {
 fn split(text: &str) -> Option<(Host<'_>, Option<&str>)> {
     if let Some(rest) = text.strip_prefix('[') {
         let (number, rest) = rest.split_once(']')?;
-        let port = if rest.is_empty() {
-            None
-        } else {
-            Some(rest.strip_prefix(':')?)
-        };
+        let port = if rest.is_empty() { None } else { Some(rest.strip_prefix(':')?) };
         return Some((Host::Number(number), port));
     }
     if text.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -108,13 +95,16 @@ fn split(text: &str) -> Option<(Host<'_>, Option<&str>)> {
     }
 }
 
+/// Empty if it cannot be read.
+pub(super) fn hosts_file() -> String {
+    fs::read_to_string("/etc/hosts").unwrap_or_default()
+}
+
 /// The first address that `hosts`, the text of a hosts file, has for `name`.
-pub(crate) fn host_in_hosts_file(hosts: &str, name: &str) -> Option<IpAddr> {
+fn host_in(hosts: &str, name: &str) -> Option<IpAddr> {
     hosts.lines().find_map(|line| {
         let mut words = line.split('#').next()?.split_whitespace();
         let address = words.next()?.parse().ok()?;
-        words
-            .any(|word| word.eq_ignore_ascii_case(name))
-            .then_some(address)
+        words.any(|word| word.eq_ignore_ascii_case(name)).then_some(address)
     })
 }

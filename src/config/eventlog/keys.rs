@@ -20,10 +20,7 @@ impl<'a> Keys<'a> {
             let problem = if !is_key(&name) {
                 Problem::KeyName(key.name.clone())
             } else if !known.contains(&name.as_str()) {
-                Problem::UnknownKey {
-                    name,
-                    known: format!("one of: {}", known.join(", ")),
-                }
+                Problem::UnknownKey { name, known: format!("one of: {}", known.join(", ")) }
             } else if section.keys[..index].iter().any(repeats) {
                 Problem::RepeatedKey(name)
             } else {
@@ -38,10 +35,7 @@ impl<'a> Keys<'a> {
     pub(super) fn of_handler(section: &'a Section, known: &[&[&str]]) -> Result<Keys<'a>, Error> {
         match section.sections.first() {
             None => Keys::of(section, known),
-            Some(inner) => Err(Error::at(
-                &inner.place,
-                Problem::NestedSection(inner.kind.clone()),
-            )),
+            Some(inner) => Err(Error::at(&inner.place, Problem::NestedSection(inner.kind.clone()))),
         }
     }
 
@@ -57,9 +51,9 @@ impl<'a> Keys<'a> {
     ) -> Result<Option<T>, Error> {
         match self.key(name) {
             None => Ok(None),
-            Some(key) => convert(&key.value)
-                .map(Some)
-                .map_err(|problem| Error::at(&key.place, problem)),
+            Some(key) => {
+                convert(&key.value).map(Some).map_err(|problem| Error::at(&key.place, problem))
+            }
         }
     }
 
@@ -75,10 +69,7 @@ impl<'a> Keys<'a> {
     /// A whole number; 0 if it is not given.
     pub(super) fn count(&self, name: &'static str) -> Result<u32, Error> {
         let value = self.get(name, |text| {
-            text.parse().map_err(|_| Problem::Count {
-                key: name,
-                value: text.to_owned(),
-            })
+            text.parse().map_err(|_| Problem::Count { key: name, value: text.to_owned() })
         })?;
         Ok(value.unwrap_or(0))
     }
@@ -90,16 +81,11 @@ impl<'a> Keys<'a> {
     }
 
     fn key(&self, name: &str) -> Option<&'a Key> {
-        self.section
-            .keys
-            .iter()
-            .find(|key| key.name.eq_ignore_ascii_case(name))
+        self.section.keys.iter().find(|key| key.name.eq_ignore_ascii_case(name))
     }
 }
 
 fn is_key(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic())
-        && name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "-._".contains(c))
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c))
 }

@@ -2,7 +2,7 @@
 //! makes a plan; opens no file, socket or stream. The old environment variables
 //! are read by `environment.rs`.
 
-pub(crate) mod address;
+mod address;
 pub(crate) mod environment;
 mod keys;
 #[cfg(test)]
@@ -17,7 +17,6 @@ use crate::eventlog::{DEFAULT_DATE_FORMAT, DEFAULT_FORMAT, Layout, Style, level}
 use crate::messages::eventlog::{IgnoredHandler, Problem};
 use crate::vocabulary::Level;
 use keys::Keys;
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 const SYSLOG_FORMAT: &str = "%(name)s %(message)s";
@@ -26,40 +25,40 @@ const SYSLOG_FORMAT: &str = "%(name)s %(message)s";
 const IGNORED: [&str; 3] = ["win32-eventlog", "http-logger", "email-notifier"];
 
 /// The keys of every handler.
-const COMMON: [&str; 6] = [
-    "level",
-    "format",
-    "dateformat",
-    "style",
-    "arbitrary-fields",
-    "formatter",
-];
+const COMMON: [&str; 6] =
+    ["level", "format", "dateformat", "style", "arbitrary-fields", "formatter"];
 
 /// What the paths and names in a configuration depend on.
-pub(crate) struct Surroundings<'a> {
+struct Surroundings<'a> {
     /// Where relative paths start: the folder that the command was given in.
-    pub(crate) base: &'a Path,
+    base: &'a Path,
     /// Replaces a leading `~`.
-    pub(crate) expand: &'a dyn Fn(&str) -> PathBuf,
-    /// The address of a host that is given by name.
-    pub(crate) host: &'a dyn Fn(&str) -> Option<IpAddr>,
+    home: &'a dyn Fn(&Path) -> PathBuf,
+    /// The text of the hosts file.
+    hosts: &'a dyn Fn() -> String,
 }
 
 impl Surroundings<'_> {
     fn path(&self, written: &str) -> PathBuf {
-        self.base.join((self.expand)(written))
+        self.base.join((self.home)(Path::new(written)))
     }
 }
 
-/// The plan that an `<eventlog>` or `<logger>` section describes.
-pub(crate) fn read(section: &Section, surroundings: &Surroundings<'_>) -> Result<Plan, Error> {
+/// The plan that an `<eventlog>` or `<logger>` section describes. `base` is the
+/// absolute directory that relative paths count from, `home` expands a `~`.
+pub(crate) fn read(
+    section: &Section,
+    base: &Path,
+    home: &dyn Fn(&Path) -> PathBuf,
+) -> Result<Plan, Error> {
+    plan(section, &Surroundings { base, home, hosts: &address::hosts_file })
+}
+
+fn plan(section: &Section, surroundings: &Surroundings<'_>) -> Result<Plan, Error> {
     // A logger's name and whether it propagates mattered where a program had
     // several; there is one here.
-    let known: &[&str] = if section.kind == "logger" {
-        &["level", "name", "propagate"]
-    } else {
-        &["level"]
-    };
+    let known: &[&str] =
+        if section.kind == "logger" { &["level", "name", "propagate"] } else { &["level"] };
     let keys = Keys::of(section, &[known])?;
     keys.boolean("propagate", true)?;
     let mut plan = Plan {
@@ -72,8 +71,7 @@ pub(crate) fn read(section: &Section, surroundings: &Surroundings<'_>) -> Result
             "logfile" => plan.handlers.push(logfile(handler, surroundings)?),
             "syslog" => plan.handlers.push(syslog(handler, surroundings)?),
             kind if IGNORED.contains(&kind) => {
-                plan.warnings
-                    .push(format!("{}: {}", handler.place, IgnoredHandler(kind)));
+                plan.warnings.push(format!("{}: {}", handler.place, IgnoredHandler(kind)));
             }
             kind => {
                 let problem = Problem::UnknownHandler(kind.to_owned());
@@ -85,15 +83,7 @@ pub(crate) fn read(section: &Section, surroundings: &Surroundings<'_>) -> Result
 }
 
 fn logfile(section: &Section, surroundings: &Surroundings<'_>) -> Result<HandlerPlan, Error> {
-    let own = [
-        "path",
-        "max-size",
-        "old-files",
-        "when",
-        "interval",
-        "delay",
-        "encoding",
-    ];
+    let own = ["path", "max-size", "old-files", "when", "interval", "delay", "encoding"];
     let keys = Keys::of_handler(section, &[&COMMON, &own])?;
     let path = match keys.text("path") {
         None => return Err(Error::at(&section.place, Problem::NoPath)),
@@ -118,10 +108,7 @@ fn logfile(section: &Section, surroundings: &Surroundings<'_>) -> Result<Handler
         if delay {
             return Err(keys.blame("delay", Problem::DelayedStream(path.to_owned())));
         }
-        if keys
-            .text("encoding")
-            .is_some_and(|encoding| !encoding.is_empty())
-        {
+        if keys.text("encoding").is_some_and(|encoding| !encoding.is_empty()) {
             return Err(keys.blame("encoding", Problem::EncodedStream(path.to_owned())));
         }
     }
@@ -136,9 +123,7 @@ fn syslog(section: &Section, surroundings: &Surroundings<'_>) -> Result<HandlerP
             Some(address) => address,
             None => address::local_default(),
         },
-        facility: keys
-            .get("facility", address::facility)?
-            .unwrap_or(address::USER),
+        facility: keys.get("facility", address::facility)?.unwrap_or(address::USER),
     };
     handler(&keys, SYSLOG_FORMAT, Target::Syslog(plan))
 }
@@ -154,11 +139,7 @@ fn handler(keys: &Keys<'_>, format: &str, target: Target) -> Result<HandlerPlan,
         None => (format, Style::Classic),
     };
     let layout = Layout::parse(format, style, arbitrary_fields, date).map_err(|problem| {
-        let key = if problem == Problem::DateFormat {
-            "dateformat"
-        } else {
-            "format"
-        };
+        let key = if problem == Problem::DateFormat { "dateformat" } else { "format" };
         keys.blame(key, problem)
     })?;
     Ok(HandlerPlan {
@@ -218,17 +199,11 @@ impl RotationSettings {
         }
         let rule = match (self.max_size, self.when) {
             (0, None) => return Err(keys.blame(key, Problem::NoRotationRule)),
-            (0, Some(unit)) => Rule::Time(Period {
-                unit,
-                interval: self.interval.max(1),
-            }),
+            (0, Some(unit)) => Rule::Time(Period { unit, interval: self.interval.max(1) }),
             (size, None) => Rule::Size(size),
             (_, Some(_)) => return Err(keys.blame("when", Problem::TwoRotationRules)),
         };
-        Ok(Some(Rotation {
-            old_files: self.old_files,
-            rule,
-        }))
+        Ok(Some(Rotation { old_files: self.old_files, rule }))
     }
 }
 
@@ -240,9 +215,7 @@ fn size(text: &str) -> Result<u64, Problem> {
         .find_map(|(suffix, unit)| lower.strip_suffix(suffix).map(|number| (number, unit)))
         .unwrap_or((&lower, 1_u64));
     let number: Option<u64> = number.trim().parse().ok();
-    number
-        .and_then(|number| number.checked_mul(unit))
-        .ok_or_else(|| Problem::Size(text.to_owned()))
+    number.and_then(|number| number.checked_mul(unit)).ok_or_else(|| Problem::Size(text.to_owned()))
 }
 
 /// None for an empty value, which asks for no rotation by time.

@@ -73,10 +73,7 @@ impl Layout {
     /// The layout of records without any decoration.
     pub(crate) fn bare() -> Layout {
         let message = Piece::Field(Field::Message, Spec::PLAIN);
-        Layout {
-            pieces: vec![message],
-            date: CString::default(),
-        }
+        Layout { pieces: vec![message], date: CString::default() }
     }
 
     /// In which form `Record::asctime` is expected; none if it is not used.
@@ -99,17 +96,9 @@ impl Layout {
 /// A configuration file has one line a value, so line ends and the like are
 /// written with a backslash.
 fn unescape(text: &str) -> String {
-    [
-        ("\\n", "\n"),
-        ("\\t", "\t"),
-        ("\\b", "\x08"),
-        ("\\f", "\x0c"),
-        ("\\r", "\r"),
-    ]
-    .iter()
-    .fold(text.to_owned(), |text, (written, meant)| {
-        text.replace(written, meant)
-    })
+    [("\\n", "\n"), ("\\t", "\t"), ("\\b", "\x08"), ("\\f", "\x0c"), ("\\r", "\r")]
+        .iter()
+        .fold(text.to_owned(), |text, (written, meant)| text.replace(written, meant))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,10 +152,7 @@ enum Class {
 
 impl Field {
     fn named(name: &str) -> Option<Field> {
-        FIELDS
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, field)| *field)
+        FIELDS.iter().find(|(known, _)| *known == name).map(|(_, field)| *field)
     }
 
     fn class(self) -> Class {

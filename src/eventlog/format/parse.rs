@@ -38,10 +38,7 @@ pub(super) fn pieces(text: &str, style: Style, arbitrary: bool) -> Result<Vec<Pi
             Err(Unreadable::Field(_)) if arbitrary => push_literal(&mut pieces, written),
             Err(Unreadable::Field(name)) => {
                 let known: Vec<&str> = FIELDS.iter().map(|(name, _)| *name).collect();
-                return Err(Problem::UnknownField {
-                    name,
-                    known: known.join(", "),
-                });
+                return Err(Problem::UnknownField { name, known: known.join(", ") });
             }
             Err(Unreadable::Syntax(expected)) => {
                 let text = before.chars().take(20).collect();
@@ -129,11 +126,7 @@ fn classic_kind(letter: char, class: Class) -> Option<Kind> {
 fn format(cursor: &mut Cursor<'_>) -> Result<Piece, Unreadable> {
     const WRONG: Unreadable = Unreadable::Syntax(FORMAT);
     if cursor.eat('}') {
-        return if cursor.eat('}') {
-            Ok(Piece::Literal("}".to_owned()))
-        } else {
-            Err(WRONG)
-        };
+        return if cursor.eat('}') { Ok(Piece::Literal("}".to_owned())) } else { Err(WRONG) };
     }
     cursor.eat('{');
     if cursor.eat('{') {
@@ -146,20 +139,12 @@ fn format(cursor: &mut Cursor<'_>) -> Result<Piece, Unreadable> {
         Some(Some('r' | 'a')) => Some(true),
         Some(_) => return Err(WRONG),
     };
-    let written = if cursor.eat(':') {
-        cursor.take_while(|c| c != '}')
-    } else {
-        ""
-    };
+    let written = if cursor.eat(':') { cursor.take_while(|c| c != '}') } else { "" };
     if !cursor.eat('}') {
         return Err(WRONG);
     }
     let field = Field::named(name).ok_or_else(|| Unreadable::Field(name.to_owned()))?;
-    let class = if quoted.is_some() {
-        Class::Text
-    } else {
-        field.class()
-    };
+    let class = if quoted.is_some() { Class::Text } else { field.class() };
     let mut spec = format_spec(written, class).ok_or(WRONG)?;
     if quoted == Some(true) {
         spec.kind = Kind::Quoted;
@@ -195,10 +180,7 @@ fn format_spec(written: &str, class: Class) -> Option<Spec> {
         (Some('%'), Class::Integer | Class::Real) => Kind::Percent,
         (Some(letter), Class::Integer | Class::Real) => kind_of(letter)?,
     };
-    let is_whole = matches!(
-        kind,
-        Kind::Decimal | Kind::Hexadecimal | Kind::Octal | Kind::Binary
-    );
+    let is_whole = matches!(kind, Kind::Decimal | Kind::Hexadecimal | Kind::Octal | Kind::Binary);
     let is_wrong = is_text && (sign.is_some() || alternate || align == Some(Align::AfterSign))
         || is_whole && (class == Class::Real || precision.is_some());
     if is_wrong {
@@ -284,11 +266,7 @@ impl<'a> Cursor<'a> {
     fn number(&mut self) -> Option<Option<usize>> {
         match self.take_while(|c| c.is_ascii_digit()) {
             "" => Some(None),
-            digits => digits
-                .parse()
-                .ok()
-                .filter(|number| *number <= WIDEST)
-                .map(Some),
+            digits => digits.parse().ok().filter(|number| *number <= WIDEST).map(Some),
         }
     }
 

@@ -123,11 +123,7 @@ impl Spec {
             out.extend_from_slice(prefix.as_bytes());
         }
         let digits = out.len();
-        let least = if self.kind == Kind::Text {
-            0
-        } else {
-            self.precision.unwrap_or(0)
-        };
+        let least = if self.kind == Kind::Text { 0 } else { self.precision.unwrap_or(0) };
         let _ = match prefix {
             "0x" => write!(out, "{size:0least$x}"),
             "0o" => write!(out, "{size:0least$o}"),
@@ -173,10 +169,7 @@ impl Spec {
         if self.alternate || !out[start..end].contains(&b'.') {
             return;
         }
-        let kept = out[start..end]
-            .iter()
-            .rposition(|byte| *byte != b'0')
-            .unwrap_or(0);
+        let kept = out[start..end].iter().rposition(|byte| *byte != b'0').unwrap_or(0);
         let kept = start + kept + usize::from(out[start + kept] != b'.');
         out.drain(kept..end);
     }
@@ -209,11 +202,7 @@ impl Spec {
 fn put_exponent(size: f64, precision: usize, out: &mut Vec<u8>) -> i64 {
     let start = out.len();
     let _ = write!(out, "{size:.precision$e}");
-    let mark = out[start..]
-        .iter()
-        .position(|byte| *byte == b'e')
-        .unwrap_or(0)
-        + start;
+    let mark = out[start..].iter().position(|byte| *byte == b'e').unwrap_or(0) + start;
     let written = std::str::from_utf8(&out[mark + 1..]).unwrap_or_default();
     let exponent: i64 = written.parse().unwrap_or(0);
     out.truncate(mark);

@@ -32,10 +32,7 @@ fn rendered(text: &str, style: Style) -> String {
 #[test]
 fn the_default_record_has_a_separator_time_level_name_and_message() {
     assert_eq!(
-        rendered_with(
-            &parsed(DEFAULT_FORMAT, Style::Classic).unwrap(),
-            &"daemon manager started"
-        ),
+        rendered_with(&parsed(DEFAULT_FORMAT, Style::Classic).unwrap(), &"daemon manager started"),
         "------\n2026-11-20T13:53:53 INFO root daemon manager started"
     );
 }
@@ -52,10 +49,7 @@ fn classic_placeholders_follow_printf() {
         ("%(msecs)d %(msecs)s", "45 45.0"),
         ("%(process)d %(thread)5d|%(process)-5d|", "321   321|321  |"),
         ("%(process)+d|%(process)- 6d|", "+321| 321  |"),
-        (
-            "%(process)x %(process)#X %(process)#o %(process).5d",
-            "141 0X141 0o501 00321",
-        ),
+        ("%(process)x %(process)#X %(process)#o %(process).5d", "141 0X141 0o501 00321"),
         ("%(levelno)s %(lineno)ld", "20 0"),
         ("%(created)f", "1795182833.045000"),
         ("%(created).1f %(created)s", "1795182833.0 1795182833.045"),
@@ -65,10 +59,7 @@ fn classic_placeholders_follow_printf() {
         ("%(message)r", "'a\\nmessage'"),
         ("100%% %(name)s", "100% root"),
         ("%(processName)s %(threadName)s", "MainProcess MainThread"),
-        (
-            "%(module)s %(filename)s %(pathname)s %(funcName)s",
-            "zdaemon zdaemon zdaemon zdaemon",
-        ),
+        ("%(module)s %(filename)s %(pathname)s %(funcName)s", "zdaemon zdaemon zdaemon zdaemon"),
         ("a\\tb\\nc\\r\\f\\b", "a\tb\nc\r\x0c\x08"),
     ] {
         assert_eq!(rendered(format, Style::Classic), expected, "{format}");
@@ -78,27 +69,12 @@ fn classic_placeholders_follow_printf() {
 #[test]
 fn format_placeholders_follow_format_strings() {
     for (format, expected) in [
-        (
-            "{levelname:<8}|{levelname:>6}|{levelname:^7}|",
-            "INFO    |  INFO| INFO  |",
-        ),
-        (
-            "{levelname:*^8}|{levelname:8}|{levelname:.3}",
-            "**INFO**|INFO    |INF",
-        ),
+        ("{levelname:<8}|{levelname:>6}|{levelname:^7}|", "INFO    |  INFO| INFO  |"),
+        ("{levelname:*^8}|{levelname:8}|{levelname:.3}", "**INFO**|INFO    |INF"),
         ("{msecs:03.0f} {msecs}", "045 45.0"),
-        (
-            "{process:>6}|{process:6}|{process:<6}|{process:06d}",
-            "   321|   321|321   |000321",
-        ),
-        (
-            "{process:+} {process:#x} {process:b} {process:=+6}",
-            "+321 0x141 101000001 +  321",
-        ),
-        (
-            "{process:#08x} {process:.1f} {levelno:%}",
-            "0x000141 321.0 2000.000000%",
-        ),
+        ("{process:>6}|{process:6}|{process:<6}|{process:06d}", "   321|   321|321   |000321"),
+        ("{process:+} {process:#x} {process:b} {process:=+6}", "+321 0x141 101000001 +  321"),
+        ("{process:#08x} {process:.1f} {levelno:%}", "0x000141 321.0 2000.000000%"),
         ("{created:.3g} {created:.2e}", "1.8e+09 1.80e+09"),
         ("{message!r}", "'a\\nmessage'"),
         ("{{{name}}}", "{root}"),
@@ -120,23 +96,14 @@ fn templates_take_a_name_with_or_without_braces() {
 
 #[test]
 fn an_unknown_field_is_an_error_that_names_it_and_the_known_ones() {
-    for (text, style) in [
-        ("%(foo)s", Style::Classic),
-        ("{foo}", Style::Format),
-        ("$foo", Style::Template),
-    ] {
+    for (text, style) in
+        [("%(foo)s", Style::Classic), ("{foo}", Style::Format), ("$foo", Style::Template)]
+    {
         let problem = parsed(text, style).unwrap_err();
-        assert!(
-            matches!(&problem, Problem::UnknownField { name, .. } if name == "foo"),
-            "{text}"
-        );
+        assert!(matches!(&problem, Problem::UnknownField { name, .. } if name == "foo"), "{text}");
         assert!(problem.to_string().ends_with("lineno, message"));
         let layout = Layout::parse(text, style, true, "").unwrap();
-        assert_eq!(
-            rendered_with(&layout, &""),
-            text,
-            "stands for itself when it is allowed"
-        );
+        assert_eq!(rendered_with(&layout, &""), text, "stands for itself when it is allowed");
     }
 }
 
@@ -168,10 +135,7 @@ fn what_cannot_be_written_is_an_error() {
         ("$1", Style::Template),
     ] {
         let result = parsed(text, style);
-        assert!(
-            matches!(result, Err(Problem::Placeholder { .. })),
-            "{text}: {result:?}"
-        );
+        assert!(matches!(result, Err(Problem::Placeholder { .. })), "{text}: {result:?}");
     }
     let date = Layout::parse("", Style::Classic, false, "\0");
     assert_eq!(date, Err(Problem::DateFormat));
@@ -185,12 +149,7 @@ fn characters_are_counted_and_not_bytes() {
 
 #[test]
 fn the_date_format_is_asked_for_only_where_it_is_used() {
-    assert!(
-        parsed("%(message)s", Style::Classic)
-            .unwrap()
-            .date_format()
-            .is_none()
-    );
+    assert!(parsed("%(message)s", Style::Classic).unwrap().date_format().is_none());
     assert_eq!(
         parsed("%(asctime)s", Style::Classic).unwrap().date_format(),
         Some(c"%Y-%m-%dT%H:%M:%S")
@@ -206,8 +165,5 @@ fn a_message_that_cannot_be_shown_does_not_panic() {
             Err(fmt::Error)
         }
     }
-    assert_eq!(
-        rendered_with(&parsed("<%(message)s>", Style::Classic).unwrap(), &Broken),
-        "<half>"
-    );
+    assert_eq!(rendered_with(&parsed("<%(message)s>", Style::Classic).unwrap(), &Broken), "<half>");
 }

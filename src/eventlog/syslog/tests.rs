@@ -13,11 +13,7 @@ fn socket_path(name: &str) -> PathBuf {
 }
 
 fn open(address: Address) -> Syslog {
-    Syslog::open(SyslogPlan {
-        address,
-        facility: Facility(3),
-    })
-    .unwrap()
+    Syslog::open(SyslogPlan { address, facility: Facility(3) }).unwrap()
 }
 
 fn local(path: &Path) -> Syslog {
@@ -33,14 +29,9 @@ fn received(peer: &UnixDatagram) -> String {
 #[test]
 fn the_priority_combines_facility_and_level() {
     let syslog = open(Address::Remote(([127, 0, 0, 1], 514).into()));
-    for (level, expected) in [
-        (50, "<26>"),
-        (40, "<27>"),
-        (30, "<28>"),
-        (20, "<30>"),
-        (10, "<31>"),
-        (15, "<28>"),
-    ] {
+    for (level, expected) in
+        [(50, "<26>"), (40, "<27>"), (30, "<28>"), (20, "<30>"), (10, "<31>"), (15, "<28>")]
+    {
         let mut packet = Vec::new();
         syslog.begin(Level(level), &mut packet);
         assert_eq!(String::from_utf8(packet).unwrap(), expected);

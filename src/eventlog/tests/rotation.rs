@@ -9,19 +9,12 @@ use std::path::Path;
 use std::time::Duration;
 
 fn by_time(unit: Unit, interval: u32, old_files: u32) -> Option<Rotation> {
-    Some(Rotation {
-        old_files,
-        rule: Rule::Time(Period { unit, interval }),
-    })
+    Some(Rotation { old_files, rule: Rule::Time(Period { unit, interval }) })
 }
 
 /// Makes the file look as if it had last been written at `time`.
 fn date_back(path: &Path, time: Duration) {
-    let file = fs::File::options()
-        .append(true)
-        .create(true)
-        .open(path)
-        .unwrap();
+    let file = fs::File::options().append(true).create(true).open(path).unwrap();
     file.set_modified(std::time::UNIX_EPOCH + time).unwrap();
 }
 
@@ -47,10 +40,8 @@ fn rotation_by_size_loses_and_repeats_nothing() {
         log.write(Level::INFO, &number, NOW);
         expected += &format!("{number}\n");
     }
-    let old: Vec<String> = (1..folder.names().len())
-        .rev()
-        .map(|number| format!("log.{number}"))
-        .collect();
+    let old: Vec<String> =
+        (1..folder.names().len()).rev().map(|number| format!("log.{number}")).collect();
     let mut names: Vec<&str> = old.iter().map(String::as_str).collect();
     names.push("log");
     assert!(names.len() > 15);
@@ -74,22 +65,13 @@ fn rotation_by_time_happens_with_the_first_record_after_the_period() {
     let folder = Folder::new();
     let mut log = bare(&folder.file("log"), by_time(Unit::Hour, 2, 5));
     let hour = Duration::from_secs(3600);
-    for (record, passed) in [
-        ("one", 0),
-        ("two", 1),
-        ("three", 2),
-        ("four", 3),
-        ("five", 9),
-    ] {
+    for (record, passed) in [("one", 0), ("two", 1), ("three", 2), ("four", 3), ("five", 9)] {
         log.write(Level::INFO, &record, NOW + passed * hour);
     }
     let first = format!("log.{}", stamp(NOW, c"%Y-%m-%d_%H"));
     let second = format!("log.{}", stamp(NOW + 2 * hour, c"%Y-%m-%d_%H"));
     assert_eq!(folder.names(), ["log", &first, &second]);
-    assert_eq!(
-        folder.all_text(&[&first, &second, "log"]),
-        "one\ntwo\nthree\nfour\nfive\n"
-    );
+    assert_eq!(folder.all_text(&[&first, &second, "log"]), "one\ntwo\nthree\nfour\nfive\n");
     assert_eq!(folder.text(&first), "one\ntwo\n");
     assert_eq!(folder.text("log"), "five\n");
 }
@@ -102,12 +84,8 @@ fn rotation_at_midnight_names_the_day_that_ended_and_keeps_the_newest() {
     for day in 0..5 {
         log.write(Level::INFO, &day, Duration::from_secs(noon) + day * DAY);
     }
-    let name = |day: u32| {
-        format!(
-            "log.{}",
-            stamp(Duration::from_secs(noon) + day * DAY, c"%Y-%m-%d")
-        )
-    };
+    let name =
+        |day: u32| format!("log.{}", stamp(Duration::from_secs(noon) + day * DAY, c"%Y-%m-%d"));
     assert_eq!(folder.names(), ["log".to_owned(), name(2), name(3)]);
     assert_eq!(folder.all_text(&[&name(2), &name(3), "log"]), "2\n3\n4\n");
 }
@@ -134,10 +112,7 @@ fn a_file_with_the_same_stamp_is_not_overwritten() {
     let name = format!("log.{}", stamp(NOW, c"%Y-%m-%d"));
     let [third, fourth, fifth] = [2, 3, 4].map(|number| format!("{name}.{number}"));
     assert_eq!(folder.names(), ["log", &third, &fourth, &fifth]);
-    assert_eq!(
-        folder.all_text(&[&third, &fourth, &fifth, "log"]),
-        "three\nfour\nfive\n"
-    );
+    assert_eq!(folder.all_text(&[&third, &fourth, &fifth, "log"]), "three\nfour\nfive\n");
 }
 
 #[test]

@@ -13,11 +13,7 @@ struct Small {
 
 impl Small {
     fn new(room: usize, takes_back: bool) -> Small {
-        Small {
-            taken: RefCell::default(),
-            room: Cell::new(room),
-            takes_back,
-        }
+        Small { taken: RefCell::default(), room: Cell::new(room), takes_back }
     }
 
     fn text(&self) -> String {
@@ -79,8 +75,8 @@ fn what_cannot_be_taken_back_is_completed_before_the_next_record() {
 fn bytes_are_taken_back_from_a_file_only_while_they_are_its_last() {
     let path = std::env::temp_dir().join(format!("zdaemon-whole-{}", std::process::id()));
     let (ours, theirs) = (
-        crate::sys::append::open(&path).unwrap(),
-        crate::sys::append::open(&path).unwrap(),
+        crate::eventlog::file::open_for_append(&path).unwrap(),
+        crate::eventlog::file::open_for_append(&path).unwrap(),
     );
     Output::write(&ours, b"kept\ntorn").unwrap();
     ours.take_back(4).unwrap();

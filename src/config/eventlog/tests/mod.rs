@@ -4,8 +4,7 @@ mod environment;
 mod rotation;
 mod syslog;
 
-use super::address::host_in_hosts_file;
-use super::{Surroundings, read};
+use super::{Surroundings, plan};
 use crate::config::Place;
 use crate::config::zconfig::{Key, Section};
 use crate::eventlog::plan::{FilePlan, HandlerPlan, Plan, Stream, Target};
@@ -15,19 +14,16 @@ use std::path::{Path, PathBuf};
 
 const HOSTS: &str = "127.0.0.1 localhost\n# 10.0.0.1 loghost\n10.0.0.2 x Loghost # main\n";
 
+fn home(path: &Path) -> PathBuf {
+    path.strip_prefix("~").map_or(path.to_owned(), |rest| Path::new("/home/me").join(rest))
+}
+
 fn with_surroundings<T>(read: impl Fn(&Surroundings<'_>) -> T) -> T {
-    read(&Surroundings {
-        base: Path::new("/launch"),
-        expand: &|path| PathBuf::from(path.replacen('~', "/home/me", 1)),
-        host: &|name| host_in_hosts_file(HOSTS, name),
-    })
+    read(&Surroundings { base: Path::new("/launch"), home: &home, hosts: &|| HOSTS.to_owned() })
 }
 
 fn place(line: u32) -> Place {
-    Place {
-        file: "/etc/z.conf".into(),
-        line,
-    }
+    Place { file: "/etc/z.conf".into(), line }
 }
 
 /// A section at line 10, its keys from line 11 on.
@@ -49,7 +45,7 @@ fn section(kind: &str, keys: &[(&str, &str)]) -> Section {
 fn log_of(keys: &[(&str, &str)], handlers: Vec<Section>) -> Result<Plan, String> {
     let mut log = section("eventlog", keys);
     log.sections = handlers;
-    with_surroundings(|around| read(&log, around)).map_err(|error| error.to_string())
+    with_surroundings(|around| plan(&log, around)).map_err(|error| error.to_string())
 }
 
 /// What one handler with these keys is read as.
@@ -76,86 +72,44 @@ fn classic(format: &str) -> Layout {
 #[track_caller]
 fn assert_blames<T: std::fmt::Debug>(result: Result<T, String>, line: u32, start: &str) {
     let error = result.unwrap_err();
-    assert!(
-        error.starts_with(&format!("/etc/z.conf:{line}: {start}")),
-        "{error}"
-    );
+    assert!(error.starts_with(&format!("/etc/z.conf:{line}: {start}")), "{error}");
 }
 
 #[test]
 fn an_empty_section_is_a_log_at_info_that_discards() {
-    let plan = Plan {
-        level: Level::INFO,
-        handlers: Vec::new(),
-        warnings: Vec::new(),
-    };
+    let plan = Plan { level: Level::INFO, handlers: Vec::new(), warnings: Vec::new() };
     assert_eq!(log_of(&[], Vec::new()), Ok(plan));
 }
 
 #[test]
 fn the_level_of_a_log_is_read_in_any_case() {
-    assert_eq!(
-        log_of(&[("LEVEL", "Debug")], Vec::new()).unwrap().level,
-        Level::DEBUG
-    );
-    assert_blames(
-        log_of(&[("level", "51")], Vec::new()),
-        11,
-        "log level not in range: 51",
-    );
-    assert_blames(
-        log_of(&[("level", "loud")], Vec::new()),
-        11,
-        "unknown log level: 'loud'",
-    );
+    assert_eq!(log_of(&[("LEVEL", "Debug")], Vec::new()).unwrap().level, Level::DEBUG);
+    assert_blames(log_of(&[("level", "51")], Vec::new()), 11, "log level not in range: 51");
+    assert_blames(log_of(&[("level", "loud")], Vec::new()), 11, "unknown log level: 'loud'");
 }
 
 #[test]
 fn a_logger_may_have_a_name_and_an_eventlog_may_not() {
     let keys = [("name", "x"), ("propagate", "no")];
     let logger = section("logger", &keys);
-    assert!(with_surroundings(|around| read(&logger, around)).is_ok());
-    assert_blames(
-        log_of(&keys, Vec::new()),
-        11,
-        "'name' is not a known key name",
-    );
+    assert!(with_surroundings(|around| plan(&logger, around)).is_ok());
+    assert_blames(log_of(&keys, Vec::new()), 11, "'name' is not a known key name");
     let wrong = section("logger", &[("propagate", "1")]);
-    let result = with_surroundings(|around| read(&wrong, around)).map_err(|e| e.to_string());
+    let result = with_surroundings(|around| plan(&wrong, around)).map_err(|e| e.to_string());
     assert_blames(result, 11, "not a valid boolean value: '1'");
 }
 
 #[test]
 fn keys_that_are_unknown_or_repeated_or_no_keys_are_errors() {
-    assert_blames(
-        file_with(&[("colour", "red")]),
-        12,
-        "'colour' is not a known key name",
-    );
-    assert_blames(
-        file_with(&[("Path", "/b")]),
-        12,
-        "'path' does not support multiple values",
-    );
-    assert_blames(
-        file_with(&[("1foo", "")]),
-        12,
-        "value did not match regular expression: '1foo'",
-    );
-    assert_blames(
-        handler("syslog", &[("path", "/x")]),
-        11,
-        "'path' is not a known key name",
-    );
+    assert_blames(file_with(&[("colour", "red")]), 12, "'colour' is not a known key name");
+    assert_blames(file_with(&[("Path", "/b")]), 12, "'path' does not support multiple values");
+    assert_blames(file_with(&[("1foo", "")]), 12, "value did not match regular expression: '1foo'");
+    assert_blames(handler("syslog", &[("path", "/x")]), 11, "'path' is not a known key name");
 }
 
 #[test]
 fn unknown_handlers_and_sections_in_handlers_are_errors() {
-    assert_blames(
-        log_of(&[], vec![section("zeo", &[])]),
-        10,
-        "unknown type name: 'zeo'",
-    );
+    assert_blames(log_of(&[], vec![section("zeo", &[])]), 10, "unknown type name: 'zeo'");
     let mut outer = section("logfile", &[("path", "/log")]);
     outer.sections.push(section("syslog", &[]));
     assert_blames(log_of(&[], vec![outer]), 10, "unknown type name: 'syslog'");
@@ -164,10 +118,7 @@ fn unknown_handlers_and_sections_in_handlers_are_errors() {
 #[test]
 fn handlers_of_other_platforms_are_ignored_with_a_warning_each() {
     let kinds = ["win32-eventlog", "http-logger", "email-notifier"];
-    let handlers = kinds
-        .iter()
-        .map(|kind| section(kind, &[("anything", "goes")]))
-        .collect();
+    let handlers = kinds.iter().map(|kind| section(kind, &[("anything", "goes")])).collect();
     let plan = log_of(&[], handlers).unwrap();
     assert!(plan.handlers.is_empty());
     let expected = kinds
@@ -178,11 +129,7 @@ fn handlers_of_other_platforms_are_ignored_with_a_warning_each() {
 #[test]
 fn a_logfile_with_just_a_path_has_the_usual_defaults() {
     let rotation = None;
-    let plan = FilePlan {
-        path: PathBuf::from("/launch/var/z.log"),
-        delay: false,
-        rotation,
-    };
+    let plan = FilePlan { path: PathBuf::from("/launch/var/z.log"), delay: false, rotation };
     let expected = HandlerPlan {
         level: Level::NOTSET,
         layout: classic(DEFAULT_FORMAT),
@@ -208,12 +155,9 @@ fn standard_streams_take_no_file_settings() {
     for (name, stream) in [("STDOUT", Stream::Stdout), ("STDERR", Stream::Stderr)] {
         let plain = logfile(&[("path", name), ("delay", "no"), ("max-size", "0")]).unwrap();
         assert_eq!(plain.target, Target::Stream(stream));
-        for (key, value) in [
-            ("max-size", "1kb"),
-            ("old-files", "1"),
-            ("when", "D"),
-            ("interval", "1"),
-        ] {
+        for (key, value) in
+            [("max-size", "1kb"), ("old-files", "1"), ("when", "D"), ("interval", "1")]
+        {
             let result = logfile(&[("path", name), (key, value)]);
             assert_blames(result, 12, &format!("cannot rotate {name}"));
         }
@@ -240,51 +184,25 @@ fn level_format_style_and_date_of_a_handler_are_read() {
     let layout = Layout::parse("{asctime} {message}", Style::Format, false, "%H").unwrap();
     assert_eq!(plan.layout, layout);
     for (style, format) in [("template", "$message"), ("safe-template", "$message $x")] {
-        assert!(
-            file_with(&[("style", style), ("format", format)]).is_ok(),
-            "{style}"
-        );
+        assert!(file_with(&[("style", style), ("format", format)]).is_ok(), "{style}");
     }
-    assert!(
-        file_with(&[("style", "template")]).is_ok(),
-        "the default format fits every style"
-    );
+    assert!(file_with(&[("style", "template")]).is_ok(), "the default format fits every style");
 }
 
 #[test]
 fn wrong_levels_formats_and_styles_are_blamed_on_their_line() {
     assert_blames(file_with(&[("level", "x")]), 12, "unknown log level: 'x'");
     assert_blames(file_with(&[("style", "x")]), 12, "unknown style: 'x'");
-    assert_blames(
-        file_with(&[("format", "%(x)s")]),
-        12,
-        "unknown format field: 'x'",
-    );
-    assert_blames(
-        file_with(&[("format", "%s")]),
-        12,
-        "malformed format at '%s'",
-    );
-    assert_blames(
-        file_with(&[("dateformat", "\0")]),
-        12,
-        "dateformat contains a zero byte",
-    );
+    assert_blames(file_with(&[("format", "%(x)s")]), 12, "unknown format field: 'x'");
+    assert_blames(file_with(&[("format", "%s")]), 12, "malformed format at '%s'");
+    assert_blames(file_with(&[("dateformat", "\0")]), 12, "dateformat contains a zero byte");
     assert!(file_with(&[("format", "%(x)s"), ("arbitrary-fields", "yes")]).is_ok());
-    assert_blames(
-        file_with(&[("arbitrary-fields", "1")]),
-        12,
-        "not a valid boolean value: '1'",
-    );
+    assert_blames(file_with(&[("arbitrary-fields", "1")]), 12, "not a valid boolean value: '1'");
 }
 
 #[test]
 fn delay_is_a_boolean() {
     assert!(file_with(&[("delay", "TRUE")]).unwrap().delay);
     assert!(!file_with(&[("delay", "Off")]).unwrap().delay);
-    assert_blames(
-        file_with(&[("delay", "later")]),
-        12,
-        "not a valid boolean value: 'later'",
-    );
+    assert_blames(file_with(&[("delay", "later")]), 12, "not a valid boolean value: 'later'");
 }

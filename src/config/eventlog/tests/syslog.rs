@@ -18,29 +18,15 @@ fn a_syslog_handler_has_the_usual_defaults() {
     assert_eq!(plan.layout, classic("%(name)s %(message)s"));
     assert_eq!(plan.level, Level::NOTSET);
     let address = Address::Remote(([127, 0, 0, 1], 514).into());
-    assert_eq!(
-        plan.target,
-        Target::Syslog(SyslogPlan {
-            address,
-            facility: Facility(1)
-        })
-    );
+    assert_eq!(plan.target, Target::Syslog(SyslogPlan { address, facility: Facility(1) }));
 }
 
 #[test]
 fn facilities_have_names_in_any_case() {
-    for (name, number) in [
-        ("kern", 0),
-        ("auth", 4),
-        ("security", 4),
-        ("AuthPriv", 10),
-        ("local7", 23),
-    ] {
-        assert_eq!(
-            syslog(&[("facility", name)]).unwrap().facility,
-            Facility(number),
-            "{name}"
-        );
+    for (name, number) in
+        [("kern", 0), ("auth", 4), ("security", 4), ("AuthPriv", 10), ("local7", 23)]
+    {
+        assert_eq!(syslog(&[("facility", name)]).unwrap().facility, Facility(number), "{name}");
     }
     assert_blames(
         syslog(&[("facility", "local8")]),
@@ -64,30 +50,15 @@ fn addresses_are_paths_ports_numbers_or_names_in_the_hosts_file() {
         ("loghost:99", "10.0.0.2:99"),
     ] {
         let address = syslog(&[("address", written)]).unwrap().address;
-        assert_eq!(
-            address,
-            Address::Remote(expected.parse().unwrap()),
-            "{written}"
-        );
+        assert_eq!(address, Address::Remote(expected.parse().unwrap()), "{written}");
     }
     let local = syslog(&[("address", "/dev/log")]).unwrap().address;
     assert_eq!(local, Address::Local(PathBuf::from("/dev/log")));
-    for wrong in [
-        "localhost:x",
-        "localhost:0",
-        "70000",
-        "[::1",
-        "[::1]x",
-        "[]",
-        "[name]:1",
-        "a:b:c",
-    ] {
+    for wrong in
+        ["localhost:x", "localhost:0", "70000", "[::1", "[::1]x", "[]", "[name]:1", "a:b:c"]
+    {
         let start = format!("invalid syslog address: '{wrong}'");
         assert_blames(syslog(&[("address", wrong)]), 11, &start);
     }
-    assert_blames(
-        syslog(&[("address", "elsewhere:514")]),
-        11,
-        "unknown syslog host: 'elsewhere'",
-    );
+    assert_blames(syslog(&[("address", "elsewhere:514")]), 11, "unknown syslog host: 'elsewhere'");
 }

@@ -1,0 +1,243 @@
+//! `start`, `stop`, `restart`, `wait` and `kill`: each returns when the thing
+//! has happened, and says so.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use super::ask::{Held, Wait, program_of};
+use super::{Client, Exit, print_line};
+use crate::messages::client::{Complain, Say, exit};
+use crate::protocol::{Outcome, Status};
+use crate::sys::{process, signal};
+use crate::vocabulary::{Pid, Signal};
+
+/// What a client waits beyond the supervisor's own limits, so that the truth
+/// comes from there if it comes at all.
+const MARGIN: Duration = Duration::from_secs(15);
+
+pub(super) fn start(client: &mut Client, arguments: &[OsString]) -> Exit {
+    settle(start_program(client, arguments))
+}
+
+/// An error that has been printed is a status like any other.
+fn settle(result: Result<Exit, Exit>) -> Exit {
+    result.unwrap_or_else(|status| status)
+}
+
+fn start_program(client: &Client, arguments: &[OsString]) -> Result<Exit, Exit> {
+    let status = client.status()?;
+    match &status {
+        Some(status) if is_stopping(status) => start_here(client),
+        Some(Status { program: Some(pid), .. }) => {
+            client.say(&Say::AlreadyRunning(*pid));
+            Ok(exit::DONE)
+        }
+        Some(_) => start_here(client),
+        None => {
+            let words = client.program_words(arguments)?;
+            if !client.settings.daemon.0 {
+                return client.supervise_here(&words);
+            }
+            let survivor = client.survivor();
+            let wait = client.launch(&words, client.start_limit())?;
+            match (wait.held, survivor) {
+                (Held::Outcome(Outcome::Up(pid)), Some(before)) if pid == before => {
+                    client.say(&Say::AlreadyRunning(pid));
+                    Ok(exit::DONE)
+                }
+                _ => Ok(client.started(&wait, Say::Started)),
+            }
+        }
+    }
+}
+
+/// Asks a supervisor that is there to start its program.
+fn start_here(client: &Client) -> Result<Exit, Exit> {
+    let wait = match client.hold("start wait\n", Some(client.start_limit()))? {
+        Some(wait) if wait.held == Held::Closed => poll_for_start(client, None)?,
+        Some(wait) => wait,
+        None => Wait { held: Held::Closed, dots: 0 },
+    };
+    Ok(client.started(&wait, Say::Started))
+}
+
+/// A program that is there only because its end is awaited.
+fn is_stopping(status: &Status) -> bool {
+    status.program.is_some() && (!status.should_be_up || status.text.contains("readiness=stopping\n"))
+}
+
+fn poll_for_start(client: &Client, old: Option<Pid>) -> Result<Wait, Exit> {
+    client.poll_until(Some(client.start_limit()), |status| match status {
+        None => Some(Held::Closed),
+        Some(Status { program: Some(pid), testing: false, .. }) if Some(*pid) != old => {
+            Some(Held::Outcome(Outcome::Up(*pid)))
+        }
+        Some(_) => None,
+    })
+}
+
+pub(super) fn stop(client: &mut Client, _arguments: &[OsString]) -> Exit {
+    settle(stop_program(client))
+}
+
+fn stop_program(client: &Client) -> Result<Exit, Exit> {
+    let Some(status) = client.status()? else { return stop_without_supervisor(client) };
+    let old = status.program;
+    if old.is_none() && !status.should_be_up {
+        client.say(&Say::ProgramNotRunning);
+        return Ok(exit::DONE);
+    }
+    let Some(mut wait) = client.hold("stop wait\n", client.stop_limit())? else {
+        client.say_after_wait(0, &Say::Stopped);
+        return Ok(exit::DONE);
+    };
+    if wait.held == Held::Closed {
+        wait = client.poll_until(client.stop_limit(), |status| {
+            let gone = program_of(status).is_none() || program_of(status) != old;
+            gone.then_some(Held::Outcome(Outcome::Down))
+        })?;
+    }
+    Ok(client.stopped(&wait))
+}
+
+/// A program whose supervisor was killed gets a new one that stops it.
+fn stop_without_supervisor(client: &Client) -> Result<Exit, Exit> {
+    if client.survivor().is_none() {
+        client.say(&Say::SupervisorNotRunning);
+        return Ok(exit::DONE);
+    }
+    let words = client.program_words(&[])?;
+    client.launch(&words, client.start_limit())?;
+    let wait = client.hold("stop wait\n", client.stop_limit())?;
+    Ok(client.stopped(&wait.unwrap_or(Wait { held: Held::Outcome(Outcome::Down), dots: 0 })))
+}
+
+pub(super) fn restart(client: &mut Client, arguments: &[OsString]) -> Exit {
+    settle(restart_program(client, arguments))
+}
+
+fn restart_program(client: &Client, arguments: &[OsString]) -> Result<Exit, Exit> {
+    let status = client.status()?;
+    let Some(old) = program_of(status.as_ref()) else { return start_program(client, arguments) };
+    let limit = client.stop_limit().map(|limit| limit + client.start_limit());
+    let wait = match client.hold("restart wait\n", limit)? {
+        Some(wait) if wait.held == Held::Closed => poll_for_start(client, Some(old))?,
+        Some(wait) => wait,
+        None => Wait { held: Held::Closed, dots: 0 },
+    };
+    Ok(client.started(&wait, Say::Restarted))
+}
+
+pub(super) fn wait(client: &mut Client, _arguments: &[OsString]) -> Exit {
+    settle(wait_for_end(client))
+}
+
+fn wait_for_end(client: &mut Client) -> Result<Exit, Exit> {
+    let mut waited = Wait { held: Held::Outcome(Outcome::Down), dots: 0 };
+    if program_of(client.status()?.as_ref()).is_some() {
+        if let Some(wait) = client.hold("wait\n", None)? {
+            waited = wait;
+        }
+        if waited.held == Held::Closed {
+            waited = client.poll_until(None, |status| {
+                program_of(status).is_none().then_some(Held::Outcome(Outcome::Down))
+            })?;
+        }
+    }
+    let status = client.stopped(&waited);
+    if status == exit::DONE {
+        super::show::status(client, &[]);
+    }
+    Ok(status)
+}
+
+pub(super) fn kill(client: &mut Client, arguments: &[OsString]) -> Exit {
+    let text = arguments.join(std::ffi::OsStr::new(" "));
+    let text = text.to_string_lossy();
+    let wanted = if text.is_empty() { "TERM" } else { &text };
+    let Some((signal, name)) = signal::parse(wanted) else {
+        client.say(&Say::InvalidSignal(&text));
+        return exit::DONE;
+    };
+    settle(send(client, signal, &name))
+}
+
+fn send(client: &Client, signal: Signal, name: &str) -> Result<Exit, Exit> {
+    let Some(pid) = program_of(client.status()?.as_ref()) else {
+        client.say(&Say::ProgramNotRunning);
+        return Ok(exit::DONE);
+    };
+    client.say(&Say::Killing { pid, signal });
+    let sent = if client.trusts_peer() {
+        process::kill(pid, signal)
+    } else {
+        // Whoever answers signals with its own rights, not with ours.
+        client.request(&format!("kill {}\n", signal.0))?;
+        Ok(())
+    };
+    match sent {
+        Ok(()) => client.say(&Say::SignalSent { name, pid }),
+        Err(error) => client.say(&Say::KillFailed(&error)),
+    }
+    Ok(exit::DONE)
+}
+
+impl Client {
+    /// How long a start may take before we doubt the supervisor itself.
+    fn start_limit(&self) -> Duration {
+        self.settings.start_timeout.0.saturating_add(MARGIN)
+    }
+
+    /// None where SIGKILL is never sent: then a stop may take for ever.
+    fn stop_limit(&self) -> Option<Duration> {
+        let timeout = self.settings.stop_timeout.0;
+        (!timeout.is_zero()).then(|| timeout.saturating_add(MARGIN))
+    }
+
+    /// After a wait the message stands on a line of its own; scripts expect
+    /// that line even when nothing was waited for.
+    fn say_after_wait(&self, dots: u32, what: &Say<'_>) {
+        if !self.at_prompt || dots > 0 {
+            print_line(&"");
+        }
+        self.say(what);
+    }
+
+    fn started(&self, wait: &Wait, up: fn(Pid) -> Say<'static>) -> Exit {
+        let (what, status) = match wait.held {
+            Held::Outcome(Outcome::Up(pid)) => (up(pid), exit::DONE),
+            Held::Outcome(Outcome::Late) => (Say::TooLong, exit::FAILED),
+            Held::Outcome(Outcome::Down) => (Say::ProgramNotRunning, exit::FAILED),
+            Held::Outcome(Outcome::Gone(_) | Outcome::Rival) | Held::Closed => {
+                (Say::SupervisorNotRunning, exit::FAILED)
+            }
+            Held::Interrupted => return self.interrupted(),
+            Held::TimedOut => return self.timed_out("the start", Some(self.start_limit())),
+        };
+        self.say_after_wait(wait.dots, &what);
+        status
+    }
+
+    fn stopped(&self, wait: &Wait) -> Exit {
+        match wait.held {
+            Held::Outcome(_) | Held::Closed => {
+                self.say_after_wait(wait.dots, &Say::Stopped);
+                exit::DONE
+            }
+            Held::Interrupted => self.interrupted(),
+            Held::TimedOut => self.timed_out("the stop", self.stop_limit()),
+        }
+    }
+
+    fn interrupted(&self) -> Exit {
+        print_line(&"^C");
+        exit::INTERRUPTED
+    }
+
+    fn timed_out(&self, what: &str, limit: Option<Duration>) -> Exit {
+        print_line(&"");
+        let seconds = limit.map_or(0, |limit| limit.as_secs());
+        self.complain(&Complain::StillWaiting { what, seconds });
+        exit::FAILED
+    }
+}

@@ -1,1 +1,0 @@
-//! The real binary, in sandboxes of its own.
