@@ -59,9 +59,13 @@ impl Client {
                 drop(ours);
                 process::exit_now((self.become_supervisor)(launch))
             }
-            Fork::Parent(_) => {
+            Fork::Parent(pid) => {
                 drop(launch);
-                Ok(self.follow(ours, Some(limit)))
+                let wait = self.follow(ours, Some(limit));
+                if matches!(wait.held, Held::Closed | Held::Outcome(Outcome::Gone(_) | Outcome::Rival)) {
+                    process::wait_for(pid).map_err(cannot)?;
+                }
+                Ok(wait)
             }
         }
     }

@@ -254,6 +254,7 @@ impl fmt::Display for LaunchError<'_> {
 pub(crate) enum WaiterNote<'a> {
     EndedEarly { pid: Pid, ended: Ended },
     OutputLine(&'a str),
+    NextAttempt { seconds: u32 },
 }
 
 impl fmt::Display for WaiterNote<'_> {
@@ -263,6 +264,7 @@ impl fmt::Display for WaiterNote<'_> {
                 write!(f, "the program (pid {pid}) ended before it was up: {ended}")
             }
             WaiterNote::OutputLine(line) => write!(f, "  {line}"),
+            WaiterNote::NextAttempt { seconds } => write!(f, "next attempt in {seconds} s"),
         }
     }
 }

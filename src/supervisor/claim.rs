@@ -178,7 +178,11 @@ impl Claim {
     /// Removes the instance's files. The lock itself goes with the process, so
     /// that nobody takes our place before we are gone.
     pub(crate) fn release(&mut self) {
-        self.launch = lock_launches(self.paths.directory()).ok().flatten();
+        if self.launch.is_none() {
+            // Whoever launches waits for us to be gone. Not so the other way
+            // round: a launch under way may already wait for our lock.
+            self.launch = File::open(self.paths.directory()).ok().filter(lock::try_lock_directory);
+        }
         if self.socket.is_some_and(|socket| names(&self.paths.socket, socket)) {
             let _ = fs::remove_file(&self.paths.socket);
         }

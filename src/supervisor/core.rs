@@ -54,6 +54,8 @@ pub(super) struct Program {
     pub(super) leader: Option<Pid>,
     /// Set while the program is not our child.
     pub(super) adopted: Option<Adopted>,
+    /// The last exec failed, which has been told.
+    refused: bool,
     last_spawn: Option<(Mono, Duration)>,
     last_exit: Option<(Ended, Duration)>,
 }
@@ -136,6 +138,7 @@ impl Core {
                 self.program.exec = Some(exec);
                 self.program.leader = Some(pid);
                 self.program.adopted = None;
+                self.program.refused = false;
                 self.program.last_spawn = Some((now, clock::wall()));
                 self.say(&LogMessage::Spawned(pid));
                 self.step(now, Event::Spawned(pid));
@@ -174,6 +177,7 @@ impl Core {
             }
             Executed::No(error) => {
                 self.program.exec = None;
+                self.program.refused = true;
                 let path = self.recipe.file.clone();
                 let message = LogMessage::CannotExecute { path: &path, error: &error };
                 self.say(&message);
@@ -386,8 +390,10 @@ impl Core {
         let limit = self.recipe.policy.start_timeout;
         let message = match note {
             Note::ProgramEnded { pid, ended, exiting } => {
-                self.tell_waiters(&WaiterNote::EndedEarly { pid, ended });
-                self.tell_tail();
+                if !self.program.refused {
+                    self.tell_waiters(&WaiterNote::EndedEarly { pid, ended });
+                    self.tell_tail();
+                }
                 LogMessage::ProgramEnded { pid, ended, exiting }
             }
             Note::BackingOff { seconds } => LogMessage::BackingOff { seconds },
@@ -400,7 +406,8 @@ impl Core {
             Note::StraysKilled => return,
         };
         match note {
-            Note::GaveUp | Note::BackingOff { .. } => self.tell_waiters(&message),
+            Note::GaveUp => self.tell_waiters(&message),
+            Note::BackingOff { seconds } => self.tell_waiters(&WaiterNote::NextAttempt { seconds }),
             Note::StopTimedOut(_) => self.announcements.push(Announcement::Note(Waiting::ForDown, message.to_string())),
             Note::ProgramEnded { .. }
             | Note::StartTimedOut

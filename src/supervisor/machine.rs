@@ -373,7 +373,7 @@ impl Machine {
             Phase::Executing { pid, since, refused } => {
                 if refused && !self.was_up && self.spawns == 1 {
                     out.push(Action::Note(Note::ProgramEnded { pid, ended, exiting: true }));
-                    self.give_up(now, ended, out);
+                    self.fail(now, ended, out);
                 } else {
                     self.ended_by_itself(now, pid, since, ended, out);
                 }
@@ -428,6 +428,10 @@ impl Machine {
 
     fn give_up(&mut self, now: Mono, ended: Ended, out: &mut Actions) {
         out.push(Action::Note(Note::GaveUp));
+        self.fail(now, ended, out);
+    }
+
+    fn fail(&mut self, now: Mono, ended: Ended, out: &mut Actions) {
         self.wish = Wish::Gone;
         self.exit_status = 1;
         if self.policy.attached {

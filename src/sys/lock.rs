@@ -17,6 +17,12 @@ pub(crate) fn lock_directory(directory: &File, limit: Duration) -> io::Result<()
     check(unsafe { libc::flock(directory.as_raw_fd(), libc::LOCK_EX) }).map(drop)
 }
 
+/// As `lock_directory`, but does not wait; false when somebody else has it.
+pub(crate) fn try_lock_directory(directory: &File) -> bool {
+    // SAFETY: flock takes two integers and touches no memory.
+    unsafe { libc::flock(directory.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) == 0 }
+}
+
 /// Takes the lock of one process over `file`; not inherited by children.
 /// False when another process holds it.
 pub(crate) fn try_lock(file: &File) -> io::Result<bool> {
@@ -34,14 +40,6 @@ pub(crate) fn try_lock(file: &File) -> io::Result<bool> {
 pub(crate) fn wait_for_lock(file: &File, limit: Duration) -> io::Result<()> {
     let _alarm = Alarm::after(limit)?;
     set_lock(file, libc::F_SETLKW)
-}
-
-/// Whether a process other than this one holds the lock over `file`.
-pub(crate) fn is_locked_by_another(file: &File) -> io::Result<bool> {
-    let mut request = whole_file();
-    // SAFETY: F_GETLK reads and writes the flock struct, which outlives the call.
-    check(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GETLK, &raw mut request) })?;
-    Ok(i32::from(request.l_type) != i32::from(libc::F_UNLCK as i16))
 }
 
 fn set_lock(file: &File, command: libc::c_int) -> io::Result<()> {
