@@ -164,7 +164,9 @@ pub(crate) enum Reply {
 pub(crate) enum Tell {
     Up(Pid),
     /// The program and what it left are gone; for good unless a spawn follows.
-    Down { for_good: bool },
+    Down {
+        for_good: bool,
+    },
     Late,
 }
 
@@ -503,10 +505,9 @@ impl Machine {
                 self.phase = Phase::Clearing { kill_at, respawn_at: now };
                 out.push(Action::Reply(Reply::Started));
             }
-            Phase::Spawning
-            | Phase::Executing { .. }
-            | Phase::Running { .. }
-            | Phase::Finished => out.push(Action::Reply(Reply::AlreadyStarted)),
+            Phase::Spawning | Phase::Executing { .. } | Phase::Running { .. } | Phase::Finished => {
+                out.push(Action::Reply(Reply::AlreadyStarted))
+            }
         }
     }
 
@@ -585,10 +586,8 @@ impl Machine {
                 }
             }
             Phase::Idle | Phase::BackingOff { .. } => self.finish(out),
-            Phase::Spawning
-            | Phase::Stopping { .. }
-            | Phase::Clearing { .. }
-            | Phase::Finished => {}
+            Phase::Spawning | Phase::Stopping { .. } | Phase::Clearing { .. } | Phase::Finished => {
+            }
         }
     }
 
