@@ -4,6 +4,8 @@ mod config;
 mod messages;
 mod protocol;
 mod quote;
+#[allow(dead_code)]
+mod supervisor;
 mod sys;
 mod vocabulary;
 

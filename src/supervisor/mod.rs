@@ -1,0 +1,4 @@
+//! The supervisor.
+
+mod machine;
+mod readiness;
