@@ -11,7 +11,7 @@
 //! | | Start | Stop, Exit, Terminate | Restart | Ended | Deadline |
 //! |---|---|---|---|---|---|
 //! | Idle | spawn | done | spawn | - | - |
-//! | BackingOff | spawn now | done | spawn now | - | spawn |
+//! | BackingOff | spawn now | clear strays | spawn now | - | spawn, or late |
 //! | Spawning | (already) | remembered | (already) | - | late |
 //! | Executing | already | TERM, Stopping | TERM, Stopping | back off or give up | late |
 //! | Running | already | TERM, Stopping | TERM, Stopping | by status and age | up, or late |
@@ -531,9 +531,13 @@ impl Machine {
                 out.push(Action::Reply(sent));
                 self.terminate_program(now, pid, Signal::TERM, out);
             }
-            Phase::Idle | Phase::BackingOff { .. } => {
+            Phase::Idle => {
                 out.push(Action::Reply(already));
                 self.end_without_program(out);
+            }
+            Phase::BackingOff { .. } => {
+                out.push(Action::Reply(already));
+                self.after_end(now, now, out);
             }
             Phase::Spawning | Phase::Clearing { .. } | Phase::Finished => {
                 out.push(Action::Reply(already));
@@ -585,7 +589,9 @@ impl Machine {
                     out.push(Action::Kill(pid, how.signal));
                 }
             }
-            Phase::Idle | Phase::BackingOff { .. } => self.finish(out),
+            Phase::Idle => self.finish(out),
+            // What was left beside a respawn must go now.
+            Phase::BackingOff { .. } => self.after_end(now, now, out),
             Phase::Spawning | Phase::Stopping { .. } | Phase::Clearing { .. } | Phase::Finished => {
             }
         }

@@ -131,3 +131,25 @@ fn where_nothing_may_be_killed_a_stop_waits_for_the_strays() {
     assert_eq!(world.machine.phase(), Phase::Idle);
     assert_eq!(world.times_of(Action::Tell(Tell::Down { for_good: true })), [1001.0]);
 }
+
+#[test]
+fn a_stop_while_backing_off_waits_for_strays_that_were_left_before() {
+    for event in [Event::Stop, Event::Exit, TERMINATE] {
+        let life = Life::crash().leaving(Strays::Deaf);
+        let policy = Policy { backoff_limit: 20, ..unkillable() };
+        let mut world = World::begin(policy, &[Life::crash(), Life::crash(), life]);
+        // Two quick deaths make the third wait for three seconds, the next ones longer.
+        world.until(40.0);
+        while !matches!(world.machine.phase(), Phase::BackingOff { .. }) {
+            world.until(world.now.0.as_secs_f64() + 0.5);
+        }
+        assert_eq!(world.strays, Strays::Deaf);
+        world.tell(event);
+        world.until(1000.0);
+        assert!(matches!(world.machine.phase(), Phase::Clearing { .. }));
+        world.heal();
+        world.until(1002.0);
+        let done = world.finish() == Some((1001.0, 0)) || world.machine.phase() == Phase::Idle;
+        assert!(done, "{:?}", world.machine.phase());
+    }
+}
