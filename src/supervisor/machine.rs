@@ -504,6 +504,10 @@ impl Machine {
                 self.wish_up(now);
                 self.phase = Phase::Clearing { kill_at, respawn_at: now };
                 out.push(Action::Reply(Reply::Started));
+                // The strays have had their time, and may not be killed.
+                if kill_at.is_none() {
+                    self.strays_are_late(now, now, out);
+                }
             }
             Phase::Spawning | Phase::Executing { .. } | Phase::Running { .. } | Phase::Finished => {
                 out.push(Action::Reply(Reply::AlreadyStarted))

@@ -153,3 +153,14 @@ fn a_stop_while_backing_off_waits_for_strays_that_were_left_before() {
         assert!(done, "{:?}", world.machine.phase());
     }
 }
+
+#[test]
+fn a_start_does_not_wait_for_strays_that_may_not_be_killed_and_had_their_time() {
+    for request in [Event::Start, Event::Restart] {
+        let mut world = up(Life::long().leaving(Strays::Deaf), unkillable());
+        world.tell(Event::Stop);
+        world.until(100.0);
+        assert_eq!(world.tell(request)[0], Action::Reply(Reply::Started));
+        assert_eq!((world.times_of(LEFT), world.spawns()), (vec![100.0], vec![0.0, 100.0]));
+    }
+}
