@@ -287,7 +287,13 @@ impl Machine {
             | Phase::Running { up: Up::Testing | Up::Yes, .. }
             | Phase::Finished => None,
         };
-        phase.into_iter().chain(self.start_by).min()
+        phase.into_iter().chain(self.late_at()).min()
+    }
+
+    /// A program that settles is not late: unless it ends, it is going to be up.
+    fn late_at(&self) -> Option<Mono> {
+        let settling = matches!(self.phase, Phase::Running { up: Up::Settling { .. }, .. });
+        self.start_by.filter(|_| !settling)
     }
 
     pub(crate) fn step(&mut self, now: Mono, event: Event) -> Actions {
@@ -611,7 +617,7 @@ impl Machine {
     }
 
     fn deadline_passed(&mut self, now: Mono, out: &mut Actions) {
-        if self.start_by.is_some_and(|by| by <= now) {
+        if self.late_at().is_some_and(|at| at <= now) {
             self.start_by = None;
             out.push(Action::Note(Note::StartTimedOut));
             out.push(Action::Tell(Tell::Late));

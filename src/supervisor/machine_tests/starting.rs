@@ -140,3 +140,26 @@ fn a_stopped_program_is_not_late() {
     world.until(200.0);
     assert_eq!((late(&world), world.machine.phase()), (vec![], Phase::Idle));
 }
+
+#[test]
+fn a_healthy_program_is_not_late_because_it_settles() {
+    let policy = Policy { start_timeout: secs(1.0), settle_time: secs(1.0), ..defaults() };
+    let mut world = World::new(policy, &[Life::long()]);
+    // The fork and the exec take a moment too.
+    world.machine.step(world.now, Event::Begin);
+    let pid = Pid::new(9).expect("positive");
+    world.machine.step(Mono(secs(0.01)), Event::Spawned(pid));
+    world.machine.step(Mono(secs(0.01)), Event::Executed);
+    let up_at = Mono(secs(1.01));
+    assert_eq!(world.machine.deadline(), Some(up_at));
+    let actions: Vec<Action> = world.machine.step(up_at, Event::Deadline).into_iter().collect();
+    assert_eq!(actions, [Action::Tell(Tell::Up(pid))]);
+}
+
+#[test]
+fn a_program_that_dies_while_it_settles_is_late_at_once() {
+    let policy = Policy { start_timeout: secs(2.0), ..defaults() };
+    let mut world = World::begin(policy, &[Life::of(0.75, Ended::Exited(1))]);
+    world.until(100.0);
+    assert_eq!(late(&world)[0], 2.5);
+}
