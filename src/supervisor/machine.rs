@@ -220,9 +220,8 @@ pub(crate) struct Machine {
     phase: Phase,
     /// Seconds that the last quick death was answered with.
     backoff: u32,
+    /// Programs that there were, the adopted one too.
     spawns: u32,
-    /// The program has been up at least once.
-    was_up: bool,
     /// Until when it must be up, counted from the wish.
     start_by: Option<Mono>,
     exit_status: u8,
@@ -238,7 +237,6 @@ impl Machine {
             phase: Phase::Idle,
             backoff: 0,
             spawns: 0,
-            was_up: false,
             start_by: None,
             exit_status: 0,
             terminated: false,
@@ -342,12 +340,12 @@ impl Machine {
 
     fn spawn(&mut self, out: &mut Actions) {
         self.phase = Phase::Spawning;
-        self.spawns += 1;
         out.push(Action::Spawn);
     }
 
     fn spawned(&mut self, now: Mono, pid: Pid, out: &mut Actions) {
         self.phase = Phase::Executing { pid, since: now, refused: false };
+        self.spawns += 1;
         // A stop that came between the decision and the fork.
         if self.wish != Wish::Up {
             self.terminate_program(now, pid, Signal::TERM, out);
@@ -370,7 +368,6 @@ impl Machine {
     fn run(&mut self, pid: Pid, since: Mono, up: Up, out: &mut Actions) {
         self.phase = Phase::Running { pid, since, up };
         if up == Up::Yes {
-            self.was_up = true;
             self.start_by = None;
             out.push(Action::Tell(Tell::Up(pid)));
         }
@@ -379,7 +376,7 @@ impl Machine {
     fn ended(&mut self, now: Mono, ended: Ended, out: &mut Actions) {
         match self.phase {
             Phase::Executing { pid, since, refused } => {
-                if refused && !self.was_up && self.spawns == 1 {
+                if refused && self.spawns == 1 {
                     out.push(Action::Note(Note::ProgramEnded { pid, ended, exiting: true }));
                     self.give_up(now, ended, out);
                 } else {

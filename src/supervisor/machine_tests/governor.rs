@@ -199,3 +199,16 @@ fn an_adopted_program_counts_as_up_and_as_no_restart_and_is_respawned_when_it_en
     world.until(20.0);
     assert_eq!((world.spawns(), world.machine.restarts()), (vec![20.0], 1));
 }
+
+#[test]
+fn a_fork_that_failed_is_no_spawn() {
+    let no_fork = Life { exec: Exec::NoFork, ..Life::long() };
+    let mut world = World::begin(defaults(), &[no_fork, Life::long()]);
+    world.until(100.0);
+    assert_eq!(world.machine.restarts(), 0);
+
+    let refused = Life { exec: Exec::Refused, ..Life::long() };
+    let mut world = World::begin(defaults(), &[no_fork, refused]);
+    world.until(100.0);
+    assert_eq!((world.spawns(), world.finish()), (vec![0.0, 10.0], Some((10.0, 1))));
+}
