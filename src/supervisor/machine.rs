@@ -489,7 +489,7 @@ impl Machine {
     }
 
     fn start(&mut self, now: Mono, out: &mut Actions) {
-        if self.terminated {
+        if self.terminated || self.phase == Phase::Finished {
             return out.push(Action::Reply(Reply::ExitingNow));
         }
         match self.phase {
@@ -497,6 +497,11 @@ impl Machine {
                 self.wish_up(now);
                 out.push(Action::Reply(Reply::Started));
                 self.spawn(out);
+            }
+            // The stop came before the fork, and this before it too.
+            Phase::Spawning if self.wish != Wish::Up => {
+                self.wish_up(now);
+                out.push(Action::Reply(Reply::Started));
             }
             Phase::Stopping { .. } => {
                 self.wish_up(now);
@@ -513,7 +518,8 @@ impl Machine {
                 }
             }
             Phase::Spawning | Phase::Executing { .. } | Phase::Running { .. } | Phase::Finished => {
-                out.push(Action::Reply(Reply::AlreadyStarted))
+                self.backoff = 0;
+                out.push(Action::Reply(Reply::AlreadyStarted));
             }
         }
     }
@@ -546,9 +552,8 @@ impl Machine {
                 out.push(Action::Reply(already));
                 self.after_end(now, now, out);
             }
-            Phase::Spawning | Phase::Clearing { .. } | Phase::Finished => {
-                out.push(Action::Reply(already));
-            }
+            Phase::Spawning => out.push(Action::Reply(sent)),
+            Phase::Clearing { .. } | Phase::Finished => out.push(Action::Reply(already)),
         }
     }
 

@@ -319,3 +319,48 @@ fn start_after_the_supervisor_gave_up_is_a_new_beginning_while_strays_last() {
     world.until(10.0);
     assert_eq!(world.finish(), Some((10.0, 0)));
 }
+
+#[test]
+fn start_of_a_running_program_forgets_the_quick_deaths_before() {
+    let mut world = World::begin(defaults(), &[Life::crash(), Life::crash(), Life::long()]);
+    world.until(3.5);
+    assert_eq!((world.spawns().len(), world.machine.backoff()), (3, 2));
+    world.tell(Event::Start);
+    assert_eq!(world.machine.backoff(), 0);
+}
+
+#[test]
+fn requests_that_come_before_the_fork_are_answered_by_what_will_happen() {
+    let mut machine = Machine::new(defaults());
+    let start = Mono(Duration::ZERO);
+    machine.step(start, Event::Begin);
+    let wanted = [
+        (Event::Start, AlreadyStarted, Wish::Up),
+        (Event::Stop, SentTerm, Wish::Gone),
+        (Event::Start, Started, Wish::Up),
+        (Event::Exit, WillExit, Wish::Gone),
+        (Event::Restart, Started, Wish::Up),
+    ];
+    for (request, answer, wish) in wanted {
+        let actions: Vec<Action> = machine.step(start, request).into_iter().collect();
+        assert_eq!((actions, machine.wish()), (vec![reply(answer)], wish), "{request:?}");
+    }
+    assert_eq!(machine.step(start, Event::Spawned(pid(7))).into_iter().count(), 0);
+}
+
+#[test]
+fn a_supervisor_that_has_finished_says_so_and_does_nothing() {
+    let mut world = idle();
+    world.tell(Event::Exit);
+    let answers = [
+        (Event::Start, ExitingNow),
+        (Event::Restart, ExitingNow),
+        (Event::Stop, AlreadyStopped),
+        (Event::Exit, ExitingNow),
+    ];
+    for (request, answer) in answers {
+        assert_eq!(world.tell(request), [reply(answer)]);
+        assert_eq!(world.machine.phase(), Phase::Finished);
+    }
+    assert_eq!(world.machine.deadline(), None);
+}
