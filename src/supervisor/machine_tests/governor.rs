@@ -189,13 +189,10 @@ fn a_program_that_can_no_longer_be_executed_is_tried_again() {
 #[test]
 fn an_adopted_program_counts_as_up_and_as_no_restart_and_is_respawned_when_it_ends() {
     let mut world = World::new(defaults(), &[Life::long()]);
-    let pid = Pid::new(77).expect("positive");
-    let actions: Vec<Action> =
-        world.machine.step(world.now, Event::Adopt(pid)).into_iter().collect();
+    let actions = world.adopt(Life::of(20.0, Ended::Unknown));
+    let pid = world.machine.program().expect("adopted");
     assert_eq!(actions, [Action::Tell(Tell::Up(pid))]);
-    assert_eq!((world.machine.program(), world.machine.restarts()), (Some(pid), 0));
-    world.now = Mono(secs(20.0));
-    world.tell(Event::Ended(Ended::Unknown));
+    assert_eq!(world.machine.restarts(), 0);
     world.until(20.0);
     assert_eq!((world.spawns(), world.machine.restarts()), (vec![20.0], 1));
 }

@@ -1,5 +1,5 @@
 //! Does the machine keep the rules? Scenarios in simulated time, one file a
-//! subject. No process, no clock.
+//! subject, and a random walk over all of them. No process, no clock.
 
 mod ending;
 mod governor;
@@ -7,6 +7,7 @@ mod requests;
 mod starting;
 mod stopping;
 mod strays;
+mod walk;
 mod world;
 
 use std::time::Duration;

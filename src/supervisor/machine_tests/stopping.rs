@@ -171,7 +171,7 @@ fn a_terminated_supervisor_clears_strays_first() {
 #[test]
 fn a_stop_or_a_termination_that_comes_before_the_fork_stops_what_was_forked() {
     for event in [Event::Stop, Event::Exit, TERMINATE] {
-        let life = Life { interrupted_by: Some(event), ..Life::deaf() };
+        let life = Life { interrupted_by: [Some(event), None], ..Life::deaf() };
         let mut world = World::begin(stop_timeout(7.0), &[life]);
         world.until(1000.0);
         assert_eq!(world.kills(Signal::TERM), [0.0]);

@@ -126,7 +126,7 @@ fn where_nothing_may_be_killed_a_stop_waits_for_the_strays() {
     world.until(1000.0);
     assert!(matches!(world.machine.phase(), Phase::Clearing { .. }));
     assert_eq!(world.times_of(Action::KillStrays), []);
-    world.heal();
+    world.heal_strays();
     world.until(2000.0);
     assert_eq!(world.machine.phase(), Phase::Idle);
     assert_eq!(world.times_of(Action::Tell(Tell::Down { for_good: true })), [1001.0]);
@@ -147,7 +147,7 @@ fn a_stop_while_backing_off_waits_for_strays_that_were_left_before() {
         world.tell(event);
         world.until(1000.0);
         assert!(matches!(world.machine.phase(), Phase::Clearing { .. }));
-        world.heal();
+        world.heal_strays();
         world.until(1002.0);
         let done = world.finish() == Some((1001.0, 0)) || world.machine.phase() == Phase::Idle;
         assert!(done, "{:?}", world.machine.phase());

@@ -20,7 +20,7 @@ pub(super) struct Life {
     pub(super) obedient_end: Option<Ended>,
     pub(super) strays: Strays,
     /// What arrives between the wish to spawn it and the fork.
-    pub(super) interrupted_by: Option<Event>,
+    pub(super) interrupted_by: [Option<Event>; 2],
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +49,7 @@ impl Life {
             obeys: Some(Duration::ZERO),
             obedient_end: None,
             strays: Strays::None,
-            interrupted_by: None,
+            interrupted_by: [None; 2],
         }
     }
 
@@ -76,17 +76,29 @@ impl Life {
 
 #[derive(Debug)]
 pub(super) struct Program {
-    pub(super) pid: Pid,
-    pub(super) life: Life,
+    pid: Pid,
+    life: Life,
     ends_at: Option<Mono>,
     how: Ended,
+}
+
+/// An event that the machine was given, and what came of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Told {
+    pub(super) event: Event,
+    /// How many actions of the log were asked for.
+    pub(super) actions: usize,
+    pub(super) wish: Wish,
 }
 
 pub(super) struct World {
     pub(super) machine: Machine,
     pub(super) now: Mono,
     pub(super) program: Option<Program>,
+    /// How many there were.
+    pub(super) programs: u32,
     pub(super) strays: Strays,
+    pub(super) told: Vec<Told>,
     pub(super) log: Vec<(Mono, Action)>,
     /// How much too late the driver wakes up each time.
     pub(super) lag: Duration,
@@ -94,7 +106,7 @@ pub(super) struct World {
     lives: Vec<Life>,
     spawns: usize,
     strays_gone_at: Option<Mono>,
-    finished: bool,
+    pub(super) finished: bool,
 }
 
 impl World {
@@ -104,7 +116,9 @@ impl World {
             machine: Machine::new(policy),
             now: Mono(Duration::ZERO),
             program: None,
+            programs: 0,
             strays: Strays::None,
+            told: Vec::new(),
             log: Vec::new(),
             lag: Duration::ZERO,
             lives: lives.to_vec(),
@@ -120,6 +134,15 @@ impl World {
         world
     }
 
+    /// A program that was there before the supervisor.
+    pub(super) fn adopt(&mut self, life: Life) -> Vec<Action> {
+        let pid = Pid::new(9_999).expect("positive");
+        let ends_at = life.length.map(|length| self.now.after(length));
+        self.program = Some(Program { pid, life, ends_at, how: life.end });
+        self.programs += 1;
+        self.tell(Event::Adopt(pid))
+    }
+
     /// Gives the machine an event, and the results of its actions; every action
     /// that this led to.
     pub(super) fn tell(&mut self, event: Event) -> Vec<Action> {
@@ -127,6 +150,8 @@ impl World {
         let mut events = VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
             let actions: Vec<Action> = self.machine.step(self.now, event).into_iter().collect();
+            let wish = self.machine.wish();
+            self.told.push(Told { event, actions: actions.len(), wish });
             for action in actions {
                 self.carry_out(action, &mut events);
             }
@@ -167,7 +192,7 @@ impl World {
         assert!(self.program.is_none(), "a second program");
         let life = self.lives[self.spawns.min(self.lives.len() - 1)];
         self.spawns += 1;
-        events.extend(life.interrupted_by);
+        events.extend(life.interrupted_by.into_iter().flatten());
         if life.exec == Exec::NoFork {
             return events.push_back(Event::SpawnFailed);
         }
@@ -186,6 +211,7 @@ impl World {
             Exec::Hangs | Exec::NoFork => {}
         }
         self.program = Some(program);
+        self.programs += 1;
     }
 
     fn kill(&mut self, pid: Pid, signal: Signal) {
@@ -211,16 +237,21 @@ impl World {
         self.tell(Event::Ended(how))
     }
 
-    /// The deaf programs and strays of today hear from now on, a second later.
-    pub(super) fn heal(&mut self) {
-        let soon = self.now.after(secs(1.0));
+    /// A deaf program hears after all, a second from now.
+    pub(super) fn heal_program(&mut self) {
         if let Some(program) = &mut self.program {
-            program.ends_at = Some(soon);
+            program.ends_at = Some(self.now.after(secs(1.0)));
+        }
+    }
+
+    /// Deaf strays hear after all, those that are there and those to come.
+    pub(super) fn heal_strays(&mut self) {
+        if let Some(program) = &mut self.program {
             program.life.strays = Strays::None;
         }
         if self.strays != Strays::None {
             self.strays = Strays::Obey(secs(1.0));
-            self.strays_gone_at = Some(soon);
+            self.strays_gone_at = Some(self.now.after(secs(1.0)));
         }
     }
 
