@@ -1,6 +1,8 @@
 //! Puts into the binary what its `--version` and `show` tell: the commit and
 //! the target it was built from and for.
 
+#![allow(clippy::print_stdout)] // how a build script talks to cargo
+
 use std::env;
 use std::process::Command;
 

@@ -9,7 +9,7 @@ use lexopt::{Arg, Parser};
 
 use crate::config::Error;
 use crate::config::merge::Given;
-use crate::config::options::{Means, OPTIONS, Opt, Settings, Given as Where};
+use crate::config::options::{Given as Where, Means, OPTIONS, Opt, Settings};
 use crate::messages::options::CommandLine as Complaint;
 
 /// What a command line asks for.
@@ -36,13 +36,13 @@ pub(crate) fn parse(arguments: &[OsString], base: &Path) -> Result<Parsed, Error
     let mut parser = Parser::from_args(arguments.iter().cloned());
     parser.set_short_equals(false);
     let mut invocation = Invocation::default();
-    while let Some(argument) = parser.next().map_err(|error| Error::new(error))? {
+    while let Some(argument) = parser.next().map_err(Error::new)? {
         let (index, typed) = match argument {
             Arg::Short(letter) => find_short(letter)?,
             Arg::Long(name) => find_long(name)?,
             Arg::Value(word) => {
                 invocation.words.push(word);
-                let rest = parser.raw_args().map_err(|error| Error::new(error))?;
+                let rest = parser.raw_args().map_err(Error::new)?;
                 invocation.words.extend(rest);
                 break;
             }
@@ -110,12 +110,7 @@ fn take_value(parser: &mut Parser, option: &Opt, typed: &str) -> Result<String, 
     value.into_string().map_err(|_| Error::new(Complaint::NotText(typed)))
 }
 
-fn set_config_file(
-    given: &mut Given,
-    typed: &str,
-    value: &str,
-    base: &Path,
-) -> Result<(), Error> {
+fn set_config_file(given: &mut Given, typed: &str, value: &str, base: &Path) -> Result<(), Error> {
     let path = PathBuf::from(value.strip_prefix("file://").unwrap_or(value));
     let conflicts = |before: &PathBuf| base.join(before) != base.join(&path);
     if given.config_file.as_ref().is_some_and(conflicts) {
@@ -150,7 +145,7 @@ fn set_value(
 
 /// The value as the option itself understands it.
 fn shown_value(index: usize, typed: &str, value: &str) -> Result<String, Error> {
-    let Some(Means::Setting(field)) = OPTIONS.get(index).map(|option| &option.means) else {
+    let Some(field) = OPTIONS.get(index).and_then(Opt::setting) else {
         return Ok(value.to_string());
     };
     let mut scratch = Settings::default();

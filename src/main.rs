@@ -1,4 +1,15 @@
 //! zdaemon: runs any program as a Unix daemon and keeps it running.
+//!
+//! One binary, three parts. A *client* parses, asks or launches the supervisor,
+//! waits for the event and says what happened. A *supervisor* is a fork of the
+//! client with the settings already in memory: one thread, one poll. The
+//! *program* leads a session of its own below it.
+//!
+//! The life of a `start`: `cli` reads the arguments, `config` the file;
+//! `client::start_stop` finds nobody at the socket and forks; the child becomes
+//! `supervisor::run`, claims the instance, opens log, transcript and socket,
+//! forks the program, records it and lets it go; `supervisor::machine` says when
+//! it is up; the outcome goes back over the socket pair that the client reads.
 
 mod cli;
 mod client;
@@ -20,35 +31,93 @@ mod vocabulary;
 
 use std::env;
 use std::ffi::OsString;
+use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 
-use crate::cli::Parsed;
-use crate::client::{Client, complain, help_text, print_line};
+use crate::cli::{Invocation, Parsed};
+use crate::client::{Client, complain, print_line};
 use crate::messages::client::{Complain, exit};
 
 /// The bare version, as `--version` prints it.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// What this binary was built for and from.
-pub(crate) const TARGET: &str = concat!(env!("ZDAEMON_TARGET"), " ", env!("ZDAEMON_COMMIT"));
+pub(crate) const BUILD: &str = concat!(env!("ZDAEMON_TARGET"), " ", env!("ZDAEMON_COMMIT"));
 
-fn main() -> ExitCode {
-    let mut arguments = env::args_os();
-    let name = arguments.next().unwrap_or_else(|| "zdaemon".into());
-    let name = name.to_string_lossy().into_owned();
-    let arguments: Vec<OsString> = arguments.collect();
-    ExitCode::from(run_client(name, &arguments))
+/// What this process is to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Control,
+    /// The S1 documents' `zoectl`: the file is shared with other programs.
+    ZeoControl,
+    Supervisor,
+    ZeoInstanceMaker,
+    InstanceMaker,
 }
 
-fn run_client(name: String, arguments: &[OsString]) -> u8 {
+/// By which name, as the program's own or as its first argument, a role is
+/// reached.
+const ROLES: &[(&str, Role)] = &[
+    ("zdaemon", Role::Control),
+    ("zdctl", Role::Control),
+    ("zdctl.py", Role::Control),
+    ("zeoctl", Role::ZeoControl),
+    ("zdrun", Role::Supervisor),
+    ("zdrun.py", Role::Supervisor),
+    ("mkzeoinst", Role::ZeoInstanceMaker),
+    ("mkzeoinst.py", Role::ZeoInstanceMaker),
+    ("mkinstance", Role::InstanceMaker),
+];
+
+fn main() -> ExitCode {
+    let mut arguments: Vec<OsString> = env::args_os().collect();
+    let name = if arguments.is_empty() { "zdaemon".into() } else { arguments.remove(0) };
+    let name = name.to_string_lossy().into_owned();
+    let called = Path::new(&name).file_name().unwrap_or_default().to_string_lossy();
+    let mut role = role_called(&called).unwrap_or(Role::Control);
+    let first = arguments.first().map(|word| word.to_string_lossy().into_owned());
+    if let Some(named) =
+        first.and_then(|first| role_called(&first)).filter(|_| role == Role::Control)
+    {
+        role = named;
+        arguments.remove(0);
+    }
+    ExitCode::from(run(role, name, &arguments))
+}
+
+fn role_called(name: &str) -> Option<Role> {
+    ROLES.iter().find(|(known, _)| *known == name).map(|(_, role)| *role)
+}
+
+fn run(role: Role, name: String, arguments: &[OsString]) -> u8 {
+    let (mut out, mut err) = (io::stdout(), io::stderr());
+    match role {
+        Role::ZeoInstanceMaker => scaffold::mkzeoinst(&name, arguments, &mut out, &mut err),
+        Role::InstanceMaker => scaffold::mkinstance(&name, arguments, &mut out, &mut err),
+        Role::Control => run_client(name, arguments, Client::run, client::help_text, false),
+        Role::ZeoControl => run_client(name, arguments, Client::run, client::help_text, true),
+        Role::Supervisor => {
+            run_client(name, arguments, Client::supervise, client::supervisor_help_text, false)
+        }
+    }
+}
+
+fn run_client(
+    name: String,
+    arguments: &[OsString],
+    work: fn(&mut Client) -> u8,
+    help: fn(&str) -> String,
+    foreign_sections: bool,
+) -> u8 {
     let base = env::current_dir().unwrap_or_else(|_| "/".into());
     let usage = |why: &config::Error| {
         complain(&Complain::Usage { why, program: &name });
         exit::USAGE
     };
-    let invocation = match cli::parse(arguments, &base) {
+    let mut invocation: Invocation = match cli::parse(arguments, &base) {
         Ok(Parsed::Run(invocation)) => invocation,
         Ok(Parsed::Help) => {
-            print_line(&help_text(&name));
+            print_line(&help(&name));
             return exit::DONE;
         }
         Ok(Parsed::Version) => {
@@ -57,8 +126,9 @@ fn run_client(name: String, arguments: &[OsString]) -> u8 {
         }
         Err(error) => return usage(&error),
     };
+    invocation.given.foreign_sections |= foreign_sections;
     match Client::new(name.clone(), invocation, base, supervisor::run) {
-        Ok(mut client) => client.run(),
+        Ok(mut client) => work(&mut client),
         Err(error) => usage(&error),
     }
 }

@@ -92,6 +92,9 @@ mod tests {
     #[test]
     fn this_process_is_found_among_all() {
         let me = Pid::new(crate::sys::process::own_pid()).expect("a pid");
-        assert!(processes().any(|(pid, found)| pid == me && Some(found.start) == stat(me).map(|s| s.start)));
+        assert!(
+            processes()
+                .any(|(pid, found)| pid == me && Some(found.start) == stat(me).map(|s| s.start))
+        );
     }
 }

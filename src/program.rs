@@ -49,7 +49,8 @@ fn search_path(word: &OsStr, search: Option<&OsStr>, base: &Path) -> Result<Path
     let folders: Vec<OsString> = env::split_paths(search).map(PathBuf::into_os_string).collect();
     let candidates = folders.iter().map(|folder| base.join(folder).join(word));
     let is_program = |path: &PathBuf| {
-        fs::metadata(path).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+        fs::metadata(path)
+            .is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
     };
     candidates.into_iter().filter(|_| !word.is_empty()).find(is_program).ok_or_else(|| {
         LaunchError::CannotFindOnPath { program: word.as_bytes(), path: &folders }.to_string()

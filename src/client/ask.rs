@@ -70,7 +70,9 @@ impl Client {
         let connected = socket::connect(path, ANSWER_LIMIT);
         let stream = match connected {
             Ok(stream) => stream,
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) =>
+            {
                 return Ok(None);
             }
             Err(error) if is_time_out(&error) => return Err(self.silent()),

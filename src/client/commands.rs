@@ -103,6 +103,21 @@ pub(crate) fn help_text(program: &str) -> String {
     )
 }
 
+/// What `-h` prints for `zdrun`.
+pub(crate) fn supervisor_help_text(program: &str) -> String {
+    text::options(
+        program,
+        "be the daemon manager of one program",
+        "[options] [program [program-arguments]]",
+        "Without program words the configured program is run.\n\
+         Exit statuses: one of exit-codes when the program ended with it, 0 after a stop,\n\
+         1 when the program ended too often too soon: a life shorter than backoff-limit\n\
+         seconds is too short; each makes the next attempt wait one second longer, and\n\
+         backoff-limit of them in a row are too many unless forever is on.",
+        Opt::is_for_command_line,
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -62,7 +62,10 @@ impl Client {
             Fork::Parent(pid) => {
                 drop(launch);
                 let wait = self.follow(ours, Some(limit));
-                if matches!(wait.held, Held::Closed | Held::Outcome(Outcome::Gone(_) | Outcome::Rival)) {
+                if matches!(
+                    wait.held,
+                    Held::Closed | Held::Outcome(Outcome::Gone(_) | Outcome::Rival)
+                ) {
                     process::wait_for(pid).map_err(cannot)?;
                 }
                 Ok(wait)
@@ -104,8 +107,7 @@ impl Client {
     /// `directory` and the socket's directory, one level each, for the user
     /// that will work in them.
     pub(super) fn create_directories(&self, user: Option<&User>) -> Result<(), Exit> {
-        let directories =
-            [self.settings.directory.0.as_deref(), Some(self.paths.directory())];
+        let directories = [self.settings.directory.0.as_deref(), Some(self.paths.directory())];
         for path in directories.into_iter().flatten() {
             create_directory(path, user).map_err(|error| {
                 complain(&Complain::CannotCreate { path, error: &error });

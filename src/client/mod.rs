@@ -28,7 +28,7 @@ use crate::protocol::Status;
 use crate::sys::poll;
 use crate::users::{self, User};
 
-pub(crate) use self::commands::help_text;
+pub(crate) use self::commands::{help_text, supervisor_help_text};
 
 /// The exit status of a command.
 pub(crate) type Exit = u8;
@@ -88,6 +88,18 @@ impl Client {
         }
         let status = self.one_command(&words);
         if interactive { self.prompt() } else { status }
+    }
+
+    /// The role of `zdrun`: the words are the program, and this process or a
+    /// child of it is its supervisor.
+    pub(crate) fn supervise(&mut self) -> Exit {
+        if !self.invocation.words.is_empty() {
+            self.settings.program.0 = std::mem::take(&mut self.invocation.words);
+        }
+        if self.settings.program.0.is_empty() {
+            return self.usage(&CommandLine::ProgramRequiredPositionally);
+        }
+        start_stop::supervise(self)
     }
 
     /// Runs one command, given as words.

@@ -93,7 +93,7 @@ fn program(client: &Client) -> String {
     let arguments: Vec<OsString> = env::args_os().collect();
     [
         line("version", crate::VERSION),
-        line("platform", crate::TARGET),
+        line("platform", crate::BUILD),
         line("executable", &format!("'{}'", executable.display())),
         line("arguments", &QuotedList(&arguments).to_string()),
         line("directory", &format!("'{}'", directory.display())),

@@ -63,7 +63,8 @@ fn start_here(client: &Client) -> Result<Exit, Exit> {
 
 /// A program that is there only because its end is awaited.
 fn is_stopping(status: &Status) -> bool {
-    status.program.is_some() && (!status.should_be_up || status.text.contains("readiness=stopping\n"))
+    status.program.is_some()
+        && (!status.should_be_up || status.text.contains("readiness=stopping\n"))
 }
 
 fn poll_for_start(client: &Client, old: Option<Pid>) -> Result<Wait, Exit> {
@@ -74,6 +75,18 @@ fn poll_for_start(client: &Client, old: Option<Pid>) -> Result<Wait, Exit> {
         }
         Some(_) => None,
     })
+}
+
+/// As `zdrun`: silent when all is well, and done as soon as the program is up.
+pub(super) fn supervise(client: &Client) -> Exit {
+    let words = &client.settings.program.0;
+    if !client.settings.daemon.0 {
+        return settle(client.supervise_here(words));
+    }
+    settle(client.launch(words, client.start_limit()).map(|wait| match wait.held {
+        Held::Outcome(Outcome::Up(_)) => exit::DONE,
+        Held::Outcome(_) | Held::Closed | Held::Interrupted | Held::TimedOut => exit::FAILED,
+    }))
 }
 
 pub(super) fn stop(client: &mut Client, _arguments: &[OsString]) -> Exit {

@@ -63,12 +63,11 @@ pub(super) fn tail(client: &mut Client, arguments: &[OsString]) -> Exit {
     let Some(user) = user.filter(|user| user.uid != identity::effective_uid()) else {
         return work(client);
     };
-    let result = client.in_child(|| {
-        match identity::become_user(user.uid, user.gid, &user.groups) {
+    let result =
+        client.in_child(|| match identity::become_user(user.uid, user.gid, &user.groups) {
             Ok(()) => work(client),
             Err(_) => exit::FAILED,
-        }
-    });
+        });
     result.unwrap_or_else(|status| status)
 }
 

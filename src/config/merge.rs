@@ -8,7 +8,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::options::{Means, OPTIONS, Settings, index_of};
+use super::options::{OPTIONS, Opt, Settings, index_of};
 use super::zconfig::{self, Host, Key, Section};
 use super::{Error, Origin, Place, eventlog, paths};
 use crate::messages::options::{CommandLine, Layout};
@@ -42,9 +42,7 @@ pub(crate) fn load(given: &Given, base: &Path) -> Result<Settings, Error> {
         settings.config_file = Some(path);
     }
     for (index, typed, value) in &given.values {
-        let Some(Means::Setting(field)) = OPTIONS.get(*index).map(|option| &option.means) else {
-            continue;
-        };
+        let Some(field) = OPTIONS.get(*index).and_then(Opt::setting) else { continue };
         field(&mut settings)
             .set(value)
             .map_err(|why| Error::new(CommandLine::Invalid { option: typed, value, why: &why }))?;
@@ -159,11 +157,8 @@ fn apply_runner<'a>(
         let (index, field) = OPTIONS
             .iter()
             .enumerate()
-            .filter(|(_, option)| option.is_for_file())
-            .find_map(|(index, option)| match option.means {
-                Means::Setting(field) if option.key == key.name => Some((index, field)),
-                _ => None,
-            })
+            .filter(|(_, option)| option.is_for_file() && option.key == key.name)
+            .find_map(|(index, option)| Some((index, option.setting()?)))
             .ok_or_else(|| Error::at(&key.place, Layout::UnknownKey(&key.name)))?;
         if !seen.insert(key.name.as_str()) {
             return Err(Error::at(&key.place, Layout::MultipleValues(&key.name)));

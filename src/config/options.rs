@@ -148,6 +148,19 @@ pub(crate) const OPTIONS: &[Opt] = &[
 ];
 
 impl Opt {
+    /// How to reach the setting, if the option is one.
+    pub(crate) fn setting(&self) -> Option<fn(&mut Settings) -> &mut dyn Value> {
+        match self.means {
+            Means::Setting(field) => Some(field),
+            Means::Configure
+            | Means::Schema
+            | Means::Override
+            | Means::Interactive
+            | Means::Help
+            | Means::Version => None,
+        }
+    }
+
     pub(crate) fn is_for_file(&self) -> bool {
         self.given != Given::CommandLineOnly
     }

@@ -40,19 +40,31 @@ pub(crate) enum Say<'a> {
     Stopped,
     AlreadyRunning(Pid),
     TooLong,
-    Killing { pid: Pid, signal: Signal },
-    SignalSent { name: &'a str, pid: Pid },
+    Killing {
+        pid: Pid,
+        signal: Signal,
+    },
+    SignalSent {
+        name: &'a str,
+        pid: Pid,
+    },
     KillFailed(&'a io::Error),
     InvalidSignal(&'a str),
     BadStatusArgument,
     StopFirst,
     NoLogFile,
-    LogFileError { path: &'a str, error: &'a io::Error },
+    LogFileError {
+        path: &'a str,
+        error: &'a io::Error,
+    },
     Truncated,
     NoHelp(&'a str),
     UnknownSyntax(&'a str),
     UnknownShowTopic(&'a str),
-    OtherProgram { ours: &'a [OsString], theirs: &'a [OsString] },
+    OtherProgram {
+        ours: &'a [OsString],
+        theirs: &'a [OsString],
+    },
     Program(&'a str),
     Reloaded(Option<&'a Path>),
     NotReloaded,
@@ -111,9 +123,7 @@ impl fmt::Display for Say<'_> {
                 f.write_str("daemon process not running; stopping daemon manager")
             }
             Say::SupervisorStopped => f.write_str("daemon manager stopped"),
-            Say::BothRunning => {
-                f.write_str("daemon process and daemon manager still running")
-            }
+            Say::BothRunning => f.write_str("daemon process and daemon manager still running"),
         }
     }
 }
@@ -121,15 +131,30 @@ impl fmt::Display for Say<'_> {
 /// On standard error.
 pub(crate) enum Complain<'a> {
     /// The one form for whatever is wrong with the command or configuration.
-    Usage { why: &'a dyn fmt::Display, program: &'a str },
+    Usage {
+        why: &'a dyn fmt::Display,
+        program: &'a str,
+    },
     Error(&'a dyn fmt::Display),
     /// Something that helps to understand what happened.
     Note(&'a str),
-    Unreachable { socket: &'a Path, error: &'a io::Error },
-    Silent { socket: &'a Path, seconds: u64 },
-    StillWaiting { what: &'a str, seconds: u64 },
+    Unreachable {
+        socket: &'a Path,
+        error: &'a io::Error,
+    },
+    Silent {
+        socket: &'a Path,
+        seconds: u64,
+    },
+    StillWaiting {
+        what: &'a str,
+        seconds: u64,
+    },
     CannotLaunch(&'a io::Error),
-    CannotCreate { path: &'a Path, error: &'a io::Error },
+    CannotCreate {
+        path: &'a Path,
+        error: &'a io::Error,
+    },
     LoneHash,
 }
 

@@ -18,7 +18,6 @@ pub(crate) enum CommandLine<'a> {
     Conflicting(&'a str),
     NotText(&'a str),
     OverridesWithoutFile,
-    ActionRequired,
     ActionOrInteractiveRequired,
     ProgramRequired,
     ProgramRequiredPositionally,
@@ -46,7 +45,6 @@ impl fmt::Display for CommandLine<'_> {
             CommandLine::OverridesWithoutFile => f.write_str(
                 "configuration overrides (-X) cannot be used without a configuration file",
             ),
-            CommandLine::ActionRequired => f.write_str("an action argument is required"),
             CommandLine::ActionOrInteractiveRequired => {
                 f.write_str("either -i or an action argument is required")
             }

@@ -47,10 +47,7 @@ pub(super) fn zeo(program: &str, args: &[OsString], cwd: &Path) -> Result<ZeoArg
         Some(port) => address(port)?,
         None => "9999".to_owned(),
     };
-    Ok(ZeoArguments {
-        home: absolute_home(home, cwd)?,
-        address,
-    })
+    Ok(ZeoArguments { home: absolute_home(home, cwd)?, address })
 }
 
 /// `program` is the name that help shows, `cwd` what relative paths start from.
@@ -84,12 +81,7 @@ pub(super) fn instance(
     let words = program_words(words.as_slice(), cwd)?;
     let first = words.first().ok_or_else(usage)?;
     let name = name.unwrap_or_else(|| super::basename(first).to_owned());
-    Ok(InstanceArguments {
-        home,
-        name: checked_name(name)?,
-        user: checked_user(user)?,
-        words,
-    })
+    Ok(InstanceArguments { home, name: checked_name(name)?, user: checked_user(user)?, words })
 }
 
 /// The value of an option: what followed its `=`, else the next word.
@@ -108,9 +100,7 @@ fn is_option(word: &OsStr) -> bool {
 }
 
 fn unknown(option: &OsStr) -> Stop {
-    Stop::Usage(Complaint::UnknownOption(
-        option.to_string_lossy().into_owned(),
-    ))
+    Stop::Usage(Complaint::UnknownOption(option.to_string_lossy().into_owned()))
 }
 
 fn address(text: &OsStr) -> Result<String, Stop> {
@@ -120,10 +110,7 @@ fn address(text: &OsStr) -> Result<String, Stop> {
         None => (None, &*text),
     };
     let is_host = |host: &str| {
-        !host.is_empty()
-            && host
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || "-._:[]".contains(c))
+        !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || "-._:[]".contains(c))
     };
     let is_port =
         port.bytes().all(|b| b.is_ascii_digit()) && port.parse().is_ok_and(|n: u16| n > 0);
@@ -168,10 +155,7 @@ pub(super) fn absolute(path: &Path, cwd: &Path) -> PathBuf {
 /// `path` if one line of a UTF-8 file can hold it; `what` names it otherwise.
 pub(super) fn writable(what: &'static str, path: &Path) -> Result<String, Complaint> {
     match path.to_str() {
-        None => Err(Complaint::NotUtf8(
-            what,
-            path.to_string_lossy().into_owned(),
-        )),
+        None => Err(Complaint::NotUtf8(what, path.to_string_lossy().into_owned())),
         Some(text) if text.contains(char::is_control) => {
             Err(Complaint::ControlCharacter(what, text.to_owned()))
         }

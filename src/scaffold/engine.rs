@@ -109,11 +109,7 @@ fn write_whole(path: &Path, text: &str, claim: bool) -> Result<(), Stop> {
 }
 
 fn create_new(path: &Path) -> io::Result<fs::File> {
-    OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o666)
-        .open(path)
+    OpenOptions::new().write(true).create_new(true).mode(0o666).open(path)
 }
 
 /// Hidden, in the same directory, and no other process's.
@@ -123,10 +119,7 @@ fn draft_path(path: &Path) -> PathBuf {
 }
 
 fn make_executable(path: &Path, mode: u32, out: &mut dyn Write) -> Result<(), Stop> {
-    let is = fs::metadata(path)
-        .map_err(|e| unable("examine", path, e))?
-        .permissions()
-        .mode();
+    let is = fs::metadata(path).map_err(|e| unable("examine", path, e))?.permissions().mode();
     if is & 0o7777 == mode {
         return Ok(());
     }

@@ -25,16 +25,8 @@ impl Instance {
         let file = |path, text, kind| File { path, text, kind };
         vec![
             file(format!("etc/{name}.conf"), self.config(), Kind::Data),
-            file(
-                format!("bin/{name}ctl"),
-                self.control_script(),
-                Kind::Script,
-            ),
-            file(
-                format!("etc/{name}.logrotate"),
-                self.logrotate(),
-                Kind::Data,
-            ),
+            file(format!("bin/{name}ctl"), self.control_script(), Kind::Script),
+            file(format!("etc/{name}.logrotate"), self.logrotate(), Kind::Data),
             file(format!("etc/{name}.service"), self.unit(), Kind::Data),
         ]
     }

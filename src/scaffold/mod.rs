@@ -82,30 +82,15 @@ fn make_zeo(
         zdaemon: own_path(program_name, &cwd)?,
         home,
     };
-    make(
-        Path::new(&zeo.home),
-        &zeo.files(),
-        sys::umask::current(),
-        out,
-    )?;
+    make(Path::new(&zeo.home), &zeo.files(), sys::umask::current(), out)?;
     say(out, &Message::AllDone)
 }
 
 fn make_instance(program_name: &str, args: &[OsString], out: &mut dyn Write) -> Result<(), Stop> {
     let cwd = current_directory()?;
-    let InstanceArguments {
-        home,
-        name,
-        user,
-        words,
-    } = arguments::instance(basename(program_name), args, &cwd)?;
-    let instance = Instance {
-        home,
-        name,
-        user,
-        words,
-        zdaemon: own_path(program_name, &cwd)?,
-    };
+    let InstanceArguments { home, name, user, words } =
+        arguments::instance(basename(program_name), args, &cwd)?;
+    let instance = Instance { home, name, user, words, zdaemon: own_path(program_name, &cwd)? };
     let home = Path::new(&instance.home);
     make(home, &instance.files(), sys::umask::current(), out)?;
     if let Some(user) = &instance.user {
@@ -129,13 +114,7 @@ fn ask_to_give(home: &Path, user: &str, out: &mut dyn Write) -> Result<(), Stop>
     if paths.is_empty() {
         return Ok(());
     }
-    say(
-        out,
-        &Message::GiveTo {
-            user: shell::quote(user),
-            paths,
-        },
-    )
+    say(out, &Message::GiveTo { user: shell::quote(user), paths })
 }
 
 fn exit_status(
@@ -150,10 +129,9 @@ fn exit_status(
         Ok(()) => (Ok(()), 0),
         Err(Stop::Help(help)) => (writeln!(out, "{help}"), 0),
         Err(Stop::Form(usage)) => (writeln!(err, "{usage}"), 2),
-        Err(Stop::Usage(message)) => (
-            writeln!(err, "Error: {message}\nFor help, use {program}{action} -h"),
-            2,
-        ),
+        Err(Stop::Usage(message)) => {
+            (writeln!(err, "Error: {message}\nFor help, use {program}{action} -h"), 2)
+        }
         Err(Stop::Failed(message)) => (writeln!(err, "{program}{action}: {message}"), 1),
     };
     if told.is_ok() { status } else { status.max(1) }

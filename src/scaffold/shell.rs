@@ -29,10 +29,7 @@ pub(super) fn unit_value(text: &str) -> String {
 
 /// The program of an `Exec` line, where systemd looks for no variables.
 pub(super) fn unit_program(path: &str) -> String {
-    format!(
-        "\"{}\"",
-        unit_value(path).replace('\\', r"\\").replace('"', r#"\""#)
-    )
+    format!("\"{}\"", unit_value(path).replace('\\', r"\\").replace('"', r#"\""#))
 }
 
 /// An argument of an `Exec` line.

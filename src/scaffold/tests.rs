@@ -12,10 +12,7 @@ impl Sandbox {
     fn new() -> Sandbox {
         static COUNTER: AtomicU32 = AtomicU32::new(0);
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let name = format!(
-            "zdaemon-scaffold-{}-{number} it's 5% \"$HOME\" \\",
-            std::process::id()
-        );
+        let name = format!("zdaemon-scaffold-{}-{number} it's 5% \"$HOME\" \\", std::process::id());
         let path = env::temp_dir().join(name);
         fs::create_dir(&path).unwrap();
         Sandbox(path)
@@ -36,10 +33,7 @@ impl Sandbox {
         let path = self.0.join("it's zdaemon").to_str().unwrap().to_owned();
         let text = format!("#!/bin/sh\nprintf '[%s]' \"$@\"\nexit {status}\n");
         let script = r#"printf %s "$1" >"$2" && chmod +x "$2""#;
-        let done = Command::new("sh")
-            .args(["-c", script, "sh", &text, &path])
-            .status()
-            .unwrap();
+        let done = Command::new("sh").args(["-c", script, "sh", &text, &path]).status().unwrap();
         assert!(done.success());
         path
     }
@@ -58,11 +52,7 @@ fn run(door: FrontDoor, args: &[&str]) -> (u8, String, String) {
     let args: Vec<OsString> = args.iter().map(OsString::from).collect();
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let status = door("/usr/bin/mk", &args, &mut out, &mut err);
-    (
-        status,
-        String::from_utf8(out).unwrap(),
-        String::from_utf8(err).unwrap(),
-    )
+    (status, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
 }
 
 fn mode(path: impl AsRef<Path>) -> u32 {
@@ -70,17 +60,7 @@ fn mode(path: impl AsRef<Path>) -> u32 {
 }
 
 fn instance_in(sandbox: &Sandbox, zdaemon: String) -> Instance {
-    let words = [
-        "/opt/my app/server",
-        "-c",
-        "it's",
-        "",
-        "a\\b",
-        "$HOME",
-        "#",
-        "\"q\"",
-        "%s",
-    ];
+    let words = ["/opt/my app/server", "-c", "it's", "", "a\\b", "$HOME", "#", "\"q\"", "%s"];
     Instance {
         home: sandbox.home(),
         name: "server".to_owned(),
@@ -91,40 +71,21 @@ fn instance_in(sandbox: &Sandbox, zdaemon: String) -> Instance {
 }
 
 fn make_quietly(home: &str, files: &[engine::File]) {
-    make(
-        Path::new(home),
-        files,
-        sys::umask::current(),
-        &mut io::sink(),
-    )
-    .unwrap();
+    make(Path::new(home), files, sys::umask::current(), &mut io::sink()).unwrap();
 }
 
 /// The shells that are here, as the words that run one.
 fn shells() -> Vec<Vec<&'static str>> {
-    let all = [
-        vec!["sh"],
-        vec!["dash"],
-        vec!["bash"],
-        vec!["busybox", "sh"],
-    ];
+    let all = [vec!["sh"], vec!["dash"], vec!["bash"], vec!["busybox", "sh"]];
     let is_here = |shell: &Vec<&str>| {
-        let run = Command::new(shell[0])
-            .args(&shell[1..])
-            .args(["-c", ":"])
-            .output();
+        let run = Command::new(shell[0]).args(&shell[1..]).args(["-c", ":"]).output();
         run.is_ok_and(|output| output.status.success())
     };
     all.into_iter().filter(is_here).collect()
 }
 
 fn run_script(shell: &[&str], script: &Path, args: &[&str]) -> Output {
-    Command::new(shell[0])
-        .args(&shell[1..])
-        .arg(script)
-        .args(args)
-        .output()
-        .unwrap()
+    Command::new(shell[0]).args(&shell[1..]).arg(script).args(args).output().unwrap()
 }
 
 #[test]
@@ -150,10 +111,7 @@ All done.
         parent.display()
     );
     assert_eq!((status, out), (0, expected));
-    assert_eq!(
-        mode(format!("{home}/etc/zeo.conf")),
-        0o666 & !sys::umask::current()
-    );
+    assert_eq!(mode(format!("{home}/etc/zeo.conf")), 0o666 & !sys::umask::current());
     assert_eq!(mode(format!("{home}/bin/zeoctl")), script_mode);
 }
 
@@ -211,10 +169,7 @@ fn a_kept_script_gets_its_mode_back() {
     fs::set_permissions(&script, Permissions::from_mode(0o600)).unwrap();
     let (_, out, _) = run(mkinstance, &[&home, "--", "sleep"]);
     let mode = 0o777 & !sys::umask::current();
-    assert_eq!(
-        out,
-        format!("Changed mode for {script} to {mode:o}\nAll done.\n")
-    );
+    assert_eq!(out, format!("Changed mode for {script} to {mode:o}\nAll done.\n"));
 }
 
 #[test]
@@ -225,10 +180,7 @@ fn a_write_that_fails_leaves_no_file() {
     fs::create_dir_all(draft).unwrap();
     let (status, _, err) = run(mkzeoinst, &[&home]);
     assert_eq!(status, 1);
-    assert!(
-        err.contains(&format!("mk: unable to write {home}/etc/zeo.conf: ")),
-        "{err}"
-    );
+    assert!(err.contains(&format!("mk: unable to write {home}/etc/zeo.conf: ")), "{err}");
     assert!(!Path::new(&home).join("etc/zeo.conf").exists());
 }
 
@@ -238,10 +190,7 @@ fn a_home_below_a_file_is_exit_status_1() {
     fs::write(sandbox.0.join("new"), "a file").unwrap();
     let (status, out, err) = run(mkinstance, &[&sandbox.home(), "--", "sleep"]);
     assert_eq!((status, out.as_str()), (1, ""));
-    assert!(
-        err.starts_with("mk mkinstance: unable to create directory "),
-        "{err}"
-    );
+    assert!(err.starts_with("mk mkinstance: unable to create directory "), "{err}");
 }
 
 #[test]
@@ -258,16 +207,10 @@ fn the_words_of_the_program_come_back_from_a_shell() {
     let instance = instance_in(&sandbox, "/bin/zdaemon".to_owned());
     make_quietly(&instance.home, &instance.files());
     let config = sandbox.read("etc/server.conf");
-    let line = config
-        .lines()
-        .find_map(|line| line.trim().strip_prefix("program "))
-        .unwrap();
+    let line = config.lines().find_map(|line| line.trim().strip_prefix("program ")).unwrap();
     let script = format!("printf '%s\\n' {}", line.replace("$$", "$"));
     let output = Command::new("sh").args(["-c", &script]).output().unwrap();
-    let words: Vec<&str> = std::str::from_utf8(&output.stdout)
-        .unwrap()
-        .lines()
-        .collect();
+    let words: Vec<&str> = std::str::from_utf8(&output.stdout).unwrap().lines().collect();
     assert_eq!(words, instance.words);
 }
 
@@ -292,11 +235,7 @@ fn the_control_script_serves_every_action_of_an_init_system() {
     for shell in shells() {
         for (args, action) in cases {
             let output = run_script(&shell, &link, args);
-            assert_eq!(
-                String::from_utf8_lossy(&output.stderr),
-                "",
-                "{shell:?} {args:?}"
-            );
+            assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{shell:?} {args:?}");
             assert_eq!(
                 String::from_utf8_lossy(&output.stdout),
                 asked(action),
@@ -315,15 +254,8 @@ fn try_restart_leaves_a_stopped_program_alone() {
     let script = PathBuf::from(format!("{}/bin/serverctl", instance.home));
     for shell in shells() {
         let output = run_script(&shell, &script, &["try-restart"]);
-        assert_eq!(
-            (output.status.code(), output.stdout.len()),
-            (Some(0), 0),
-            "{shell:?}"
-        );
-        assert_eq!(
-            run_script(&shell, &script, &["status"]).status.code(),
-            Some(3)
-        );
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(0), 0), "{shell:?}");
+        assert_eq!(run_script(&shell, &script, &["status"]).status.code(), Some(3));
     }
 }
 
@@ -341,28 +273,12 @@ fn zeoctl_hands_its_arguments_on() {
     for shell in shells() {
         let output = run_script(&shell, &script, &["kill", "a  b"]);
         let expected = format!("[-C][{}/etc/zeoctl.conf][kill][a  b]", zeo.home);
-        assert_eq!(
-            String::from_utf8_lossy(&output.stdout),
-            expected,
-            "{shell:?}"
-        );
+        assert_eq!(String::from_utf8_lossy(&output.stdout), expected, "{shell:?}");
     }
-    assert!(
-        sandbox
-            .read("etc/zeo.conf")
-            .contains("\n  address localhost:9999\n")
-    );
+    assert!(sandbox.read("etc/zeo.conf").contains("\n  address localhost:9999\n"));
     let dollars = sandbox.home().replace('$', "$$");
-    assert!(
-        sandbox
-            .read("etc/zeo.conf")
-            .contains(&format!("\n%define INSTANCE {dollars}\n"))
-    );
-    assert!(
-        sandbox
-            .read("etc/zeoctl.conf")
-            .contains(&format!("\n  directory {dollars}\n"))
-    );
+    assert!(sandbox.read("etc/zeo.conf").contains(&format!("\n%define INSTANCE {dollars}\n")));
+    assert!(sandbox.read("etc/zeoctl.conf").contains(&format!("\n  directory {dollars}\n")));
 }
 
 #[test]
@@ -373,16 +289,9 @@ fn generated_scripts_are_valid_in_every_shell() {
     for shell in shells() {
         for name in ["bin/zeoctl", "bin/xctl"] {
             let script = PathBuf::from(sandbox.home()).join(name);
-            let output = Command::new(shell[0])
-                .args(&shell[1..])
-                .arg("-n")
-                .arg(script)
-                .output();
+            let output = Command::new(shell[0]).args(&shell[1..]).arg("-n").arg(script).output();
             let output = output.unwrap();
-            assert!(
-                output.status.success() && output.stderr.is_empty(),
-                "{shell:?} {name}"
-            );
+            assert!(output.status.success() && output.stderr.is_empty(), "{shell:?} {name}");
         }
     }
 }
@@ -399,17 +308,11 @@ fn the_unit_and_the_logrotate_stanza_quote_odd_paths() {
     let files = instance.files();
     let text = |path: &str| &files.iter().find(|file| file.path == path).unwrap().text;
     let unit = text("etc/web.service");
-    assert!(
-        unit.contains("\nPIDFile=/srv/a b%%\"$\\{/var/web.pid\n"),
-        "{unit}"
-    );
+    assert!(unit.contains("\nPIDFile=/srv/a b%%\"$\\{/var/web.pid\n"), "{unit}");
     let start = r#"ExecStart="/opt/$z/zdaemon" -C "/srv/a b%%\"$$\\{/etc/web.conf" start"#;
     assert!(unit.contains(start), "{unit}");
     let stanza = text("etc/web.logrotate");
-    assert!(
-        stanza.contains("\n\"/srv/a b%?$??/log/web.out\" \"/srv"),
-        "{stanza}"
-    );
+    assert!(stanza.contains("\n\"/srv/a b%?$??/log/web.out\" \"/srv"), "{stanza}");
     assert!(stanza.contains("\n        '/srv/a b%\"$\\{/bin/webctl' reopen_transcript "));
     assert!(text("etc/web.conf").contains("\n  user         www\n"));
 }
@@ -421,9 +324,5 @@ fn the_files_of_root_are_to_be_given_to_the_user() {
     let (_, out, _) = run(mkinstance, &[&home, "--user", "www", "--", "sleep"]);
     let is_root = fs::metadata(&home).unwrap().uid() == 0;
     assert_eq!(out.contains("run: chown www '"), is_root, "{out}");
-    assert!(
-        sandbox
-            .read("etc/sleep.conf")
-            .contains("\n  user         www\n")
-    );
+    assert!(sandbox.read("etc/sleep.conf").contains("\n  user         www\n"));
 }

@@ -17,11 +17,7 @@ pub(super) struct Zeo {
 
 impl Zeo {
     pub(super) fn files(&self) -> Vec<File> {
-        let file = |path: &str, text, kind| File {
-            path: path.to_owned(),
-            text,
-            kind,
-        };
+        let file = |path: &str, text, kind| File { path: path.to_owned(), text, kind };
         vec![
             file("etc/zeo.conf", self.server_config(), Kind::Data),
             file("etc/zeoctl.conf", self.supervisor_config(), Kind::Data),

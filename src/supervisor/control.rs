@@ -85,7 +85,8 @@ impl Control {
 
     /// The listener's watch, then one a seat.
     pub(crate) fn watch(&self, watches: &mut [Watch]) {
-        let seats = self.seats.iter().map(|seat| seat.as_ref().map_or(Watch::IDLE, Connection::watch));
+        let seats =
+            self.seats.iter().map(|seat| seat.as_ref().map_or(Watch::IDLE, Connection::watch));
         let all = [Watch::readable(self.listener.as_fd())].into_iter().chain(seats);
         watches.iter_mut().zip(all).for_each(|(watch, wanted)| *watch = wanted);
     }
@@ -184,7 +185,9 @@ impl Control {
     pub(crate) fn tell(&mut self, waiting: Waiting, outcome: Outcome, now: Mono) {
         for seat in &mut self.seats {
             let Some(connection) = seat else { continue };
-            if connection.waiting == Some(waiting) && connection.conclude(outcome, now) == Fate::Leaves {
+            if connection.waiting == Some(waiting)
+                && connection.conclude(outcome, now) == Fate::Leaves
+            {
                 *seat = None;
             }
         }
@@ -261,7 +264,9 @@ impl Connection {
         let free = line.get_mut(self.received..).unwrap_or(&mut []);
         let count = match self.stream.read(free) {
             Ok(count) => count,
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
+            Err(error)
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) =>
+            {
                 return Fate::Stays;
             }
             Err(_) => return Fate::Leaves,
@@ -321,7 +326,8 @@ impl Connection {
     fn send_rest(&mut self) -> Fate {
         match self.stream.write(&self.unsent) {
             Ok(count) => drop(self.unsent.drain(..count)),
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+            Err(error)
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
             Err(_) => return Fate::Leaves,
         }
         self.fate()

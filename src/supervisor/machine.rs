@@ -11,7 +11,7 @@
 //! | | Start | Stop, Exit, Terminate | Restart | Ended | Deadline |
 //! |---|---|---|---|---|---|
 //! | Idle | spawn | done | spawn | - | - |
-//! | BackingOff | spawn now | done | spawn now | - | spawn |
+//! | BackingOff | spawn now | clear strays | spawn now | - | spawn, or late |
 //! | Spawning | (already) | remembered | (already) | - | late |
 //! | Executing | already | TERM, Stopping | TERM, Stopping | back off or give up | late |
 //! | Running | already | TERM, Stopping | TERM, Stopping | by status and age | up, or late |
@@ -164,7 +164,9 @@ pub(crate) enum Reply {
 pub(crate) enum Tell {
     Up(Pid),
     /// The program and what it left are gone; for good unless a spawn follows.
-    Down { for_good: bool },
+    Down {
+        for_good: bool,
+    },
     Late,
 }
 
@@ -218,9 +220,8 @@ pub(crate) struct Machine {
     phase: Phase,
     /// Seconds that the last quick death was answered with.
     backoff: u32,
+    /// Programs that there were, the adopted one too.
     spawns: u32,
-    /// The program has been up at least once.
-    was_up: bool,
     /// Until when it must be up, counted from the wish.
     start_by: Option<Mono>,
     exit_status: u8,
@@ -236,7 +237,6 @@ impl Machine {
             phase: Phase::Idle,
             backoff: 0,
             spawns: 0,
-            was_up: false,
             start_by: None,
             exit_status: 0,
             terminated: false,
@@ -285,7 +285,13 @@ impl Machine {
             | Phase::Running { up: Up::Testing | Up::Yes, .. }
             | Phase::Finished => None,
         };
-        phase.into_iter().chain(self.start_by).min()
+        phase.into_iter().chain(self.late_at()).min()
+    }
+
+    /// A program that settles is not late: unless it ends, it is going to be up.
+    fn late_at(&self) -> Option<Mono> {
+        let settling = matches!(self.phase, Phase::Running { up: Up::Settling { .. }, .. });
+        self.start_by.filter(|_| !settling)
     }
 
     pub(crate) fn step(&mut self, now: Mono, event: Event) -> Actions {
@@ -334,12 +340,12 @@ impl Machine {
 
     fn spawn(&mut self, out: &mut Actions) {
         self.phase = Phase::Spawning;
-        self.spawns += 1;
         out.push(Action::Spawn);
     }
 
     fn spawned(&mut self, now: Mono, pid: Pid, out: &mut Actions) {
         self.phase = Phase::Executing { pid, since: now, refused: false };
+        self.spawns += 1;
         // A stop that came between the decision and the fork.
         if self.wish != Wish::Up {
             self.terminate_program(now, pid, Signal::TERM, out);
@@ -362,7 +368,6 @@ impl Machine {
     fn run(&mut self, pid: Pid, since: Mono, up: Up, out: &mut Actions) {
         self.phase = Phase::Running { pid, since, up };
         if up == Up::Yes {
-            self.was_up = true;
             self.start_by = None;
             out.push(Action::Tell(Tell::Up(pid)));
         }
@@ -371,7 +376,7 @@ impl Machine {
     fn ended(&mut self, now: Mono, ended: Ended, out: &mut Actions) {
         match self.phase {
             Phase::Executing { pid, since, refused } => {
-                if refused && !self.was_up && self.spawns == 1 {
+                if refused && self.spawns == 1 {
                     out.push(Action::Note(Note::ProgramEnded { pid, ended, exiting: true }));
                     self.fail(now, ended, out);
                 } else {
@@ -488,7 +493,7 @@ impl Machine {
     }
 
     fn start(&mut self, now: Mono, out: &mut Actions) {
-        if self.terminated {
+        if self.terminated || self.phase == Phase::Finished {
             return out.push(Action::Reply(Reply::ExitingNow));
         }
         match self.phase {
@@ -496,6 +501,11 @@ impl Machine {
                 self.wish_up(now);
                 out.push(Action::Reply(Reply::Started));
                 self.spawn(out);
+            }
+            // The stop came before the fork, and this before it too.
+            Phase::Spawning if self.wish != Wish::Up => {
+                self.wish_up(now);
+                out.push(Action::Reply(Reply::Started));
             }
             Phase::Stopping { .. } => {
                 self.wish_up(now);
@@ -506,11 +516,15 @@ impl Machine {
                 self.wish_up(now);
                 self.phase = Phase::Clearing { kill_at, respawn_at: now };
                 out.push(Action::Reply(Reply::Started));
+                // The strays have had their time, and may not be killed.
+                if kill_at.is_none() {
+                    self.strays_are_late(now, now, out);
+                }
             }
-            Phase::Spawning
-            | Phase::Executing { .. }
-            | Phase::Running { .. }
-            | Phase::Finished => out.push(Action::Reply(Reply::AlreadyStarted)),
+            Phase::Spawning | Phase::Executing { .. } | Phase::Running { .. } | Phase::Finished => {
+                self.backoff = 0;
+                out.push(Action::Reply(Reply::AlreadyStarted));
+            }
         }
     }
 
@@ -534,13 +548,16 @@ impl Machine {
                 out.push(Action::Reply(sent));
                 self.terminate_program(now, pid, Signal::TERM, out);
             }
-            Phase::Idle | Phase::BackingOff { .. } => {
+            Phase::Idle => {
                 out.push(Action::Reply(already));
                 self.end_without_program(out);
             }
-            Phase::Spawning | Phase::Clearing { .. } | Phase::Finished => {
+            Phase::BackingOff { .. } => {
                 out.push(Action::Reply(already));
+                self.after_end(now, now, out);
             }
+            Phase::Spawning => out.push(Action::Reply(sent)),
+            Phase::Clearing { .. } | Phase::Finished => out.push(Action::Reply(already)),
         }
     }
 
@@ -588,11 +605,11 @@ impl Machine {
                     out.push(Action::Kill(pid, how.signal));
                 }
             }
-            Phase::Idle | Phase::BackingOff { .. } => self.finish(out),
-            Phase::Spawning
-            | Phase::Stopping { .. }
-            | Phase::Clearing { .. }
-            | Phase::Finished => {}
+            Phase::Idle => self.finish(out),
+            // What was left beside a respawn must go now.
+            Phase::BackingOff { .. } => self.after_end(now, now, out),
+            Phase::Spawning | Phase::Stopping { .. } | Phase::Clearing { .. } | Phase::Finished => {
+            }
         }
     }
 
@@ -606,7 +623,7 @@ impl Machine {
     }
 
     fn deadline_passed(&mut self, now: Mono, out: &mut Actions) {
-        if self.start_by.is_some_and(|by| by <= now) {
+        if self.late_at().is_some_and(|at| at <= now) {
             self.start_by = None;
             out.push(Action::Note(Note::StartTimedOut));
             out.push(Action::Tell(Tell::Late));
@@ -654,5 +671,5 @@ impl Machine {
 }
 
 #[cfg(test)]
-#[path = "machine_tests.rs"]
+#[path = "machine_tests/mod.rs"]
 mod tests;

@@ -11,7 +11,10 @@ mod machine;
 mod output;
 mod pid_file;
 mod readiness;
+mod remains;
+mod requests;
 mod setup;
 mod stray;
+mod telling;
 
 pub(crate) use self::setup::run;

@@ -191,11 +191,8 @@ fn open_fifo(path: &Path) -> io::Result<(OwnedFd, OwnedFd)> {
     if !reader.metadata()?.file_type().is_fifo() {
         return Err(io::Error::from(io::ErrorKind::AlreadyExists));
     }
-    let writer = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .custom_flags(open_flags::NOFOLLOW)
-        .open(path)?;
+    let writer =
+        OpenOptions::new().read(true).write(true).custom_flags(open_flags::NOFOLLOW).open(path)?;
     Ok((reader.into(), writer.into()))
 }
 

@@ -6,7 +6,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::fd::AsFd;
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 
 use super::claim::{Claim, Claimed, claim};
@@ -98,7 +98,7 @@ fn refuse(refusal: Refusal, mode: Mode) -> u8 {
     match mode {
         Mode::Detached(mut stream) => {
             let lines: String = text.lines().map(|line| format!("error={line}\n")).collect();
-            let _ = write!(stream, "{lines}{outcome}\n");
+            let _ = writeln!(stream, "{lines}{outcome}");
             1
         }
         Mode::Attached => {
@@ -196,9 +196,8 @@ fn write_pid_file_and_switch(
     pid_path: Option<&Path>,
     ownership: &mut Ownership,
 ) -> Result<(), String> {
-    let write = |path: &Path| {
-        PidFile::write(path).map_err(|error| unable("write pid file", path, &error))
-    };
+    let write =
+        |path: &Path| PidFile::write(path).map_err(|error| unable("write pid file", path, &error));
     let before = pid_path.filter(|path| pid_file::is_in_directory_of_root(path));
     ownership.pid_file = before.map(write).transpose()?;
     if let Some(user) = &launch.user {
@@ -255,11 +254,7 @@ fn assemble(
 
 /// Detaches the standard streams: from now on nothing of ours and nothing of
 /// the program reaches the launcher's terminal.
-fn open_output(
-    settings: &Settings,
-    null: &File,
-    paths: &Paths,
-) -> Result<Option<Output>, String> {
+fn open_output(settings: &Settings, null: &File, paths: &Paths) -> Result<Option<Output>, String> {
     let path = settings.transcript.0.as_deref().unwrap_or(Path::new(NULL));
     let output = if path == Path::new(NULL) {
         for stream in [StandardStream::Output, StandardStream::Error] {

@@ -61,6 +61,7 @@ pub(crate) fn is_alive(pid: Pid) -> bool {
 }
 
 /// Sets the file mode creation mask and gives back the old one.
+#[allow(clippy::useless_conversion)] // mode_t has 16 bits on some systems
 pub(crate) fn set_umask(mask: u32) -> u32 {
     // SAFETY: umask takes an integer, cannot fail and touches no memory.
     u32::from(unsafe { libc::umask(mask as libc::mode_t) })

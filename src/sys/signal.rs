@@ -90,8 +90,10 @@ static PENDING: AtomicU64 = AtomicU64::new(0);
 static WAKE: AtomicI32 = AtomicI32::new(-1);
 
 extern "C" fn record(signal: libc::c_int, info: *mut libc::siginfo_t, _context: *mut libc::c_void) {
-    // SAFETY: the address of errno is valid for this thread.
-    let errno = unsafe { *libc::__errno_location() };
+    // SAFETY: the call only gives the address of this thread's errno.
+    let place = unsafe { libc::__errno_location() };
+    // SAFETY: that address is valid for as long as the thread lives.
+    let errno = unsafe { *place };
     // SAFETY: the kernel passes a valid siginfo to a SA_SIGINFO handler.
     let code = unsafe { (*info).si_code };
     let mut bits = 1_u64 << signal;
@@ -103,8 +105,8 @@ extern "C" fn record(signal: libc::c_int, info: *mut libc::siginfo_t, _context: 
     // SAFETY: write is async-signal-safe; the byte outlives the call; a full
     // pipe loses nothing, because the bits are already set.
     unsafe { libc::write(wake, [0_u8].as_ptr().cast(), 1) };
-    // SAFETY: the address of errno is valid for this thread.
-    unsafe { *libc::__errno_location() = errno };
+    // SAFETY: as above.
+    unsafe { *place = errno };
 }
 
 /// The `si_code` of a signal that the terminal driver sent (Linux).

@@ -77,7 +77,11 @@ mod tests {
 
     #[test]
     fn a_topic_continues_under_its_summary() {
-        let text = topic("start", "", &["Start the daemon process.", "If it is already running, do nothing."]);
+        let text = topic(
+            "start",
+            "",
+            &["Start the daemon process.", "If it is already running, do nothing."],
+        );
         assert_eq!(
             text,
             "start -- Start the daemon process.\n         If it is already running, do nothing."

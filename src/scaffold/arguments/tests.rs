@@ -32,14 +32,9 @@ fn a_port_may_have_a_host_and_defaults_to_9999() {
 
 #[test]
 fn any_other_port_is_a_usage_error() {
-    for port in [
-        "", "0", "65536", "-1", "+1", "zeo", "1 ", ":1", "a b:1", "h:", "h$:1",
-    ] {
+    for port in ["", "0", "65536", "-1", "+1", "zeo", "1 ", ":1", "a b:1", "h:", "h$:1"] {
         let text = complaint(zeo_of(&["/x", port]));
-        assert!(
-            text.starts_with(&format!("invalid port '{port}'")),
-            "{text}"
-        );
+        assert!(text.starts_with(&format!("invalid port '{port}'")), "{text}");
     }
 }
 
@@ -77,9 +72,7 @@ fn what_follows_two_dashes_is_the_program() {
         home: "/work/home".to_owned(),
         name: "python3".to_owned(),
         user: None,
-        words: ["python3", "--name", "--", "./x"]
-            .map(str::to_owned)
-            .to_vec(),
+        words: ["python3", "--name", "--", "./x"].map(str::to_owned).to_vec(),
     };
     let args = ["home", "--", "python3", "--name", "--", "./x"];
     assert_eq!(instance_of(&args).unwrap(), expected);
@@ -88,10 +81,7 @@ fn what_follows_two_dashes_is_the_program() {
 #[test]
 fn options_stand_on_either_side_of_the_home() {
     let made = instance_of(&["--name=web", "/x", "--user", "www", "--", "bin/server"]).unwrap();
-    assert_eq!(
-        (made.name.as_str(), made.user.as_deref()),
-        ("web", Some("www"))
-    );
+    assert_eq!((made.name.as_str(), made.user.as_deref()), ("web", Some("www")));
     assert_eq!(made.words, ["/work/bin/server"]);
 }
 
@@ -99,29 +89,17 @@ fn options_stand_on_either_side_of_the_home() {
 fn a_name_must_suit_files_and_services() {
     for name in ["", ".x", "-x", "a b", "a/b", "a@b", "ä", "a\nb"] {
         let text = complaint(instance_of(&["/x", "--name", name, "--", "sleep"]));
-        assert!(
-            text.starts_with(&format!("'{name}' cannot name files")),
-            "{text}"
-        );
+        assert!(text.starts_with(&format!("'{name}' cannot name files")), "{text}");
     }
     assert!(complaint(instance_of(&["/x", "--", "/bin/g++"])).contains("give --name"));
 }
 
 #[test]
 fn an_incomplete_mkinstance_is_a_usage_error() {
-    for args in [
-        &[][..],
-        &["/x"],
-        &["/x", "--"],
-        &["--", "sleep"],
-        &["/x", "sleep"],
-    ] {
+    for args in [&[][..], &["/x"], &["/x", "--"], &["--", "sleep"], &["/x", "sleep"]] {
         assert!(complaint(instance_of(args)).starts_with("Usage: zdaemon mkinstance "));
     }
-    assert_eq!(
-        complaint(instance_of(&["/x", "--name"])),
-        "option --name requires argument"
-    );
+    assert_eq!(complaint(instance_of(&["/x", "--name"])), "option --name requires argument");
     assert_eq!(complaint(instance_of(&["-z"])), "option -z not recognized");
     assert!(complaint(instance_of(&["/x", "--user", "a b", "--", "s"])).contains("not a user"));
     assert!(complaint(instance_of(&["/x", "--", "sh", "a\nb"])).contains("put it into a script"));

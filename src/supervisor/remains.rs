@@ -1,0 +1,88 @@
+//! What of a program is left when it has ended, or was never our child: its
+//! strays, and the end of an adopted one. Carries out; the machine decides.
+
+use super::control::Waiting;
+use super::core::{ADOPTED_CHECK, Announcement, Core};
+use super::machine::Phase;
+use super::stray;
+use crate::messages::supervisor::LogMessage;
+use crate::procfs;
+use crate::sys::clock;
+use crate::sys::process::{self, Reaped};
+use crate::vocabulary::{Ended, Mono, Signal};
+
+/// How often strays that are not our children are looked for while they are
+/// being removed.
+const STRAY_CHECK: std::time::Duration = std::time::Duration::from_millis(100);
+
+impl Core {
+    fn stray_origin(&self) -> stray::Origin {
+        stray::Origin {
+            supervisor: process::own_pid(),
+            leader: self.program.leader,
+            adopted: self.must_look_for_strays(),
+        }
+    }
+
+    /// Whether strays may exist that do not become our children.
+    pub(super) fn must_look_for_strays(&self) -> bool {
+        (self.program.adopted.is_some() || !self.subreaper) && procfs::is_there()
+    }
+
+    pub(super) fn clear_strays(&mut self, now: Mono) {
+        let has_children = process::reap();
+        if let Reaped::Child(pid, ended) = has_children {
+            self.child_ended(now, pid, ended);
+            return self.clear_strays(now);
+        }
+        let look = self.must_look_for_strays();
+        if has_children == Reaped::NoChildren && !look {
+            return self.cleared(now);
+        }
+        let origin = self.stray_origin();
+        let log = &mut self.log;
+        let found = stray::signal(origin, Signal::TERM, |pid, name| {
+            let message = LogMessage::StrayTerminated { pid, name };
+            log.write(message.level(), &message, clock::wall());
+        });
+        if look && found == 0 && has_children == Reaped::NoChildren {
+            return self.cleared(now);
+        }
+        self.check_at = look.then(|| now.after(STRAY_CHECK));
+    }
+
+    pub(super) fn kill_strays(&mut self) {
+        let origin = self.stray_origin();
+        let (log, announcements) = (&mut self.log, &mut self.announcements);
+        stray::signal(origin, Signal::KILL, |pid, name| {
+            let message = LogMessage::StrayKilled { pid, name };
+            log.write(message.level(), &message, clock::wall());
+            announcements.push(Announcement::Note(Waiting::ForDown, message.to_string()));
+        });
+    }
+
+    /// What no signal and no descriptor tells: the end of a program that is not
+    /// our child, and of its strays.
+    pub(super) fn check(&mut self, now: Mono) {
+        if self.check_at.is_none_or(|at| now < at) {
+            return;
+        }
+        self.check_at = None;
+        if let Some(pid) = self.machine.program() {
+            if self.program.adopted.as_ref().is_none_or(|adopted| adopted.end.is_some()) {
+                return;
+            }
+            if self.is_still_the_program(pid) && process::is_alive(pid) {
+                self.check_at = Some(now.after(ADOPTED_CHECK));
+            } else {
+                self.program_ended(now, Ended::Unknown);
+            }
+        } else if matches!(self.machine.phase(), Phase::Clearing { .. }) {
+            if stray::find(self.stray_origin()).is_empty() {
+                self.cleared(now);
+            } else {
+                self.check_at = Some(now.after(STRAY_CHECK));
+            }
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Who learns what: the event log, and the clients that wait for the program to
+//! be up or gone. Decides nothing.
+
+use std::fmt::Display;
+
+use super::control::Waiting;
+use super::core::{Announcement, Core};
+use super::machine::{Note, Tell};
+use crate::messages::supervisor::{LogMessage, WaiterNote};
+use crate::protocol::Outcome;
+
+impl Core {
+    pub(super) fn tell(&mut self, tell: Tell) {
+        let told = match tell {
+            Tell::Up(pid) => {
+                self.say(&LogMessage::Up(pid));
+                Announcement::Tell(Waiting::ForUp, Outcome::Up(pid))
+            }
+            Tell::Late => Announcement::Tell(Waiting::ForUp, Outcome::Late),
+            Tell::Down { for_good } => {
+                if for_good {
+                    self.announcements.push(Announcement::Tell(Waiting::ForUp, Outcome::Down));
+                }
+                Announcement::Tell(Waiting::ForDown, Outcome::Down)
+            }
+        };
+        self.announcements.push(told);
+    }
+
+    pub(super) fn note(&mut self, note: Note) {
+        let limit = self.recipe.policy.start_timeout;
+        let message = match note {
+            Note::ProgramEnded { pid, ended, exiting } => {
+                if !self.program.refused {
+                    self.tell_waiters(&WaiterNote::EndedEarly { pid, ended });
+                    self.tell_tail();
+                }
+                LogMessage::ProgramEnded { pid, ended, exiting }
+            }
+            Note::BackingOff { seconds } => LogMessage::BackingOff { seconds },
+            Note::GaveUp => LogMessage::GaveUp,
+            Note::StopTimedOut(pid) => LogMessage::StopTimedOut(pid),
+            Note::StartTimedOut => LogMessage::StartTimedOut(limit),
+            Note::Terminated(signal) => LogMessage::Terminated(signal),
+            Note::StraysLeft => LogMessage::StraysLeft,
+            // Each one is told of by name when it is signalled.
+            Note::StraysKilled => return,
+        };
+        match note {
+            Note::GaveUp => self.tell_waiters(&message),
+            Note::BackingOff { seconds } => self.tell_waiters(&WaiterNote::NextAttempt { seconds }),
+            Note::StopTimedOut(_) => {
+                self.announcements.push(Announcement::Note(Waiting::ForDown, message.to_string()))
+            }
+            Note::ProgramEnded { .. }
+            | Note::StartTimedOut
+            | Note::Terminated(_)
+            | Note::StraysKilled
+            | Note::StraysLeft => {}
+        }
+        self.say(&message);
+    }
+
+    /// Tells those who wait for the program to be up.
+    pub(super) fn tell_waiters(&mut self, what: &dyn Display) {
+        if self.audience {
+            self.announcements.push(Announcement::Note(Waiting::ForUp, what.to_string()));
+        }
+    }
+
+    /// The last lines that a program wrote which did not come up.
+    fn tell_tail(&mut self) {
+        const LINES: usize = 10;
+        let Some(output) = self.output.as_ref().filter(|_| self.audience) else { return };
+        let text = String::from_utf8_lossy(output.tail()).into_owned();
+        let lines: Vec<&str> = text.lines().collect();
+        for line in lines.iter().skip(lines.len().saturating_sub(LINES)) {
+            self.tell_waiters(&WaiterNote::OutputLine(line));
+        }
+    }
+}

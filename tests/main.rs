@@ -1,0 +1,1 @@
+//! The real binary, in sandboxes of its own.
