@@ -27,6 +27,7 @@ mod supervisor;
 mod sys;
 mod text;
 mod users;
+mod version;
 mod vocabulary;
 
 use std::env;
@@ -38,11 +39,6 @@ use std::process::ExitCode;
 use crate::cli::{Invocation, Parsed};
 use crate::client::{Client, complain, print_line};
 use crate::messages::client::{Complain, exit};
-
-/// The bare version, as `--version` prints it.
-pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
-/// What this binary was built for and from.
-pub(crate) const BUILD: &str = concat!(env!("ZDAEMON_TARGET"), " ", env!("ZDAEMON_COMMIT"));
 
 /// What this process is to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,7 +117,7 @@ fn run_client(
             return exit::DONE;
         }
         Ok(Parsed::Version) => {
-            print_line(&VERSION);
+            print_line(&version::NUMBER);
             return exit::DONE;
         }
         Err(error) => return usage(&error),

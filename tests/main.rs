@@ -1,1 +1,8 @@
-//! The real binary, in sandboxes of its own.
+//! The real binary, in sandboxes of its own: real processes, real sockets, real
+//! files. `ZDAEMON_UNDER_TEST` names another binary to try.
+
+#[allow(dead_code)] // no module uses all of it
+mod harness;
+
+/// Starting, stopping, and what the commands say and return.
+mod start_stop;

@@ -7,6 +7,7 @@ use super::{Client, Exit, print_line};
 use crate::config::options::{Means, OPTIONS, Settings};
 use crate::messages::client::{Say, exit};
 use crate::quote::QuotedList;
+use crate::version;
 
 /// The columns that a label of `show` has.
 const LABEL: usize = 14;
@@ -92,8 +93,8 @@ fn program(client: &Client) -> String {
     let directory = env::current_dir().unwrap_or_default();
     let arguments: Vec<OsString> = env::args_os().collect();
     [
-        line("version", crate::VERSION),
-        line("platform", crate::BUILD),
+        line("version", version::NUMBER),
+        line("platform", version::BUILD),
         line("executable", &format!("'{}'", executable.display())),
         line("arguments", &QuotedList(&arguments).to_string()),
         line("directory", &format!("'{}'", directory.display())),

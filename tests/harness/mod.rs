@@ -1,0 +1,331 @@
+//! What every test of the binary stands on: a folder of its own, commands run in
+//! it, waiting for events with a limit, and nothing left behind at the end.
+
+use std::ffi::OsStr;
+use std::fmt::{self, Debug};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Marks every process of a sandbox, so that none can escape it unseen.
+const MARK: &str = "ZDAEMON_TEST_SANDBOX";
+
+/// How long anything may take; far more than it does on a busy machine.
+const LIMIT: Duration = Duration::from_secs(30);
+
+pub(crate) fn binary() -> PathBuf {
+    std::env::var_os("ZDAEMON_UNDER_TEST")
+        .map_or_else(|| env!("CARGO_BIN_EXE_zdaemon").into(), PathBuf::from)
+}
+
+pub(crate) fn is_root() -> bool {
+    nix::unistd::geteuid().is_root()
+}
+
+/// Says why a test cannot run here, past the capture of the test runner, so that
+/// `ci/check` sees it and counts it.
+#[track_caller]
+pub(crate) fn skip(why: &str) {
+    use std::io::Write;
+    let place = std::panic::Location::caller();
+    let _ = writeln!(std::io::stderr(), "skipped test at {place}: {why}");
+}
+
+/// A folder with a socket, a configuration and everything that runs in it.
+pub(crate) struct Sandbox {
+    path: PathBuf,
+    mark: String,
+}
+
+impl Sandbox {
+    pub(crate) fn new() -> Sandbox {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let mark = format!("{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(format!("zdaemon-test-{mark}"));
+        fs::create_dir_all(&path).expect("a folder for the test");
+        let path = path.canonicalize().expect("the folder's real name");
+        Sandbox { path, mark }
+    }
+
+    /// With `app.conf` holding these lines in `<runner>`.
+    pub(crate) fn with_runner(lines: &str) -> Sandbox {
+        let sandbox = Sandbox::new();
+        sandbox.file("app.conf", &format!("<runner>\n{lines}\n</runner>\n"));
+        sandbox
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    pub(crate) fn file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path(name);
+        fs::write(&path, text).expect("a file for the test");
+        path
+    }
+
+    /// An executable shell script.
+    pub(crate) fn script(&self, name: &str, body: &str) -> PathBuf {
+        use std::os::unix::fs::PermissionsExt;
+        let path = self.file(name, &format!("#!/bin/sh\n{body}\n"));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("an executable");
+        path
+    }
+
+    /// The text of a file, empty while it is not there.
+    pub(crate) fn read(&self, name: &str) -> String {
+        fs::read(self.path(name))
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+            .unwrap_or_default()
+    }
+
+    /// A command of the sandbox, not yet run: any program.
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(&self.path).env(MARK, &self.mark).stdin(Stdio::null());
+        command
+    }
+
+    /// Runs any program to its end.
+    pub(crate) fn run_program(&self, program: impl AsRef<OsStr>, arguments: &[&str]) -> Output {
+        let mut command = self.command(program);
+        command.args(arguments);
+        self.finish(&mut command)
+    }
+
+    /// Runs the binary with these arguments to its end.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        self.run_program(binary(), arguments)
+    }
+
+    /// Runs `-C app.conf` and these arguments.
+    pub(crate) fn zd(&self, arguments: &[&str]) -> Output {
+        self.run(&[&["-C", "app.conf"], arguments].concat())
+    }
+
+    pub(crate) fn finish(&self, command: &mut Command) -> Output {
+        let shown = format!("{command:?}");
+        let child =
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a command");
+        wait_for_output(child, shown)
+    }
+
+    /// Starts the binary in the background.
+    pub(crate) fn background(&self, arguments: &[&str]) -> Background {
+        let mut command = self.command(binary());
+        command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let shown = format!("{command:?}");
+        Background { child: command.spawn().expect("a command"), shown }
+    }
+
+    /// One value of the long status.
+    pub(crate) fn status_value(&self, key: &str) -> Option<String> {
+        let output = self.zd(&["status", "-l"]);
+        let mut lines = output.stdout.lines();
+        lines.find_map(|line| line.strip_prefix(key)?.strip_prefix('=')).map(str::to_string)
+    }
+
+    /// The program's pid, 0 while there is none.
+    pub(crate) fn program(&self) -> i32 {
+        self.status_value("application").and_then(|pid| pid.parse().ok()).unwrap_or(0)
+    }
+
+    pub(crate) fn supervisor(&self) -> i32 {
+        self.status_value("manager").and_then(|pid| pid.parse().ok()).unwrap_or(0)
+    }
+
+    /// The living processes of this sandbox, with their command lines.
+    pub(crate) fn processes(&self) -> Vec<(i32, String)> {
+        let mark = format!("{MARK}={}", self.mark);
+        let entries = fs::read_dir("/proc").expect("/proc").flatten();
+        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        pids.filter(|pid: &i32| has_mark(*pid, &mark)).map(|pid| (pid, command_line(pid))).collect()
+    }
+
+    /// What `ls` without options shows, sorted.
+    pub(crate) fn visible_files(&self) -> Vec<String> {
+        let names = fs::read_dir(&self.path).expect("the sandbox").flatten();
+        let names = names.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        let mut names: Vec<String> = names.filter(|name| !name.starts_with('.')).collect();
+        names.sort();
+        names
+    }
+
+    pub(crate) fn hidden_files(&self) -> Vec<String> {
+        let names = fs::read_dir(&self.path).expect("the sandbox").flatten();
+        let names = names.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        names.filter(|name| name.starts_with('.')).collect()
+    }
+}
+
+fn has_mark(pid: i32, mark: &str) -> bool {
+    let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    environment.split(|byte| *byte == 0).any(|entry| entry == mark.as_bytes())
+}
+
+fn command_line(pid: i32) -> String {
+    let bytes = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).replace('\0', " ")
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        // A process that is just ending gets the time for it.
+        let end = Instant::now() + Duration::from_secs(5);
+        while !self.processes().is_empty() && Instant::now() < end && !thread::panicking() {
+            thread::yield_now();
+        }
+        let left = self.processes();
+        for (pid, _) in &left {
+            let _ = nix::sys::signal::kill(
+                nix::unistd::Pid::from_raw(*pid),
+                nix::sys::signal::Signal::SIGKILL,
+            );
+        }
+        let _ = fs::remove_dir_all(&self.path);
+        assert!(left.is_empty() || thread::panicking(), "the test left processes: {left:?}");
+    }
+}
+
+/// What a command gave back.
+pub(crate) struct Output {
+    shown: String,
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Output { shown, status, stdout, stderr } = self;
+        write!(f, "\n{shown}\n{status}\n--- stdout\n{stdout}--- stderr\n{stderr}---")
+    }
+}
+
+impl Output {
+    pub(crate) fn code(&self) -> i32 {
+        self.status.code().unwrap_or(-1)
+    }
+
+    /// Asserts the exit status; gives itself back for more.
+    #[track_caller]
+    pub(crate) fn exits(self, code: i32) -> Output {
+        assert_eq!(self.code(), code, "exit status of {self:?}");
+        self
+    }
+
+    /// Asserts a piece of standard output.
+    #[track_caller]
+    pub(crate) fn says(self, text: &str) -> Output {
+        assert!(self.stdout.contains(text), "expected {text:?} on stdout of {self:?}");
+        self
+    }
+
+    /// Asserts a piece of standard error.
+    #[track_caller]
+    pub(crate) fn complains(self, text: &str) -> Output {
+        assert!(self.stderr.contains(text), "expected {text:?} on stderr of {self:?}");
+        self
+    }
+
+    /// The number behind `pid=`.
+    #[track_caller]
+    pub(crate) fn pid(&self) -> i32 {
+        let after = self.stdout.split("pid=").nth(1).unwrap_or_default();
+        let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
+        digits.parse().unwrap_or_else(|_| panic!("no pid in {self:?}"))
+    }
+}
+
+/// A command that still runs.
+pub(crate) struct Background {
+    pub(crate) child: Child,
+    shown: String,
+}
+
+impl Background {
+    pub(crate) fn pid(&self) -> i32 {
+        i32::try_from(self.child.id()).expect("a pid")
+    }
+
+    /// Whether it has ended; does not wait.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("a child").is_some()
+    }
+
+    pub(crate) fn output(self) -> Output {
+        wait_for_output(self.child, self.shown)
+    }
+}
+
+/// Collects what a child says until it has ended, with a limit. The end of the
+/// process counts, not that of its pipes, which a daemon may have inherited.
+fn wait_for_output(mut child: Child, shown: String) -> Output {
+    let out = child.stdout.take().map(|pipe| collect(pipe));
+    let err = child.stderr.take().map(|pipe| collect(pipe));
+    let end = Instant::now() + LIMIT * 2;
+    let status = loop {
+        if let Some(status) = child.try_wait().expect("a child") {
+            break status;
+        }
+        if Instant::now() > end {
+            let _ = child.kill();
+            panic!("{shown} did not end within {:?}", LIMIT * 2);
+        }
+        thread::sleep(Duration::from_millis(2));
+    };
+    let text = |reader: Option<thread::JoinHandle<String>>| {
+        reader.map(|reader| reader.join().expect("a reader")).unwrap_or_default()
+    };
+    Output { shown, status, stdout: text(out), stderr: text(err) }
+}
+
+fn collect(mut pipe: impl std::io::Read + Send + 'static) -> thread::JoinHandle<String> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let _ = pipe.read_to_end(&mut bytes);
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
+
+/// Waits until `condition` gives something, and panics with `what` when it
+/// takes too long.
+#[track_caller]
+pub(crate) fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + LIMIT;
+    loop {
+        if let Some(value) = condition() {
+            return value;
+        }
+        assert!(Instant::now() < end, "waited {LIMIT:?} in vain: {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[track_caller]
+pub(crate) fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    wait_for(what, || condition().then_some(()));
+}
+
+pub(crate) fn is_alive(pid: i32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(')').next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with(" Z"))
+}
+
+pub(crate) fn send_signal(pid: i32, signal: nix::sys::signal::Signal) {
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), signal).expect("a process to signal");
+}
+
+/// The number of lines in a text that hold this piece.
+pub(crate) fn count(text: &str, piece: &str) -> usize {
+    text.lines().filter(|line| line.contains(piece)).count()
+}
+
+/// Whether a file is there.
+pub(crate) fn exists(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
+}
