@@ -256,7 +256,8 @@ fn assemble(
 /// the program reaches the launcher's terminal.
 fn open_output(settings: &Settings, null: &File, paths: &Paths) -> Result<Option<Output>, String> {
     let path = settings.transcript.0.as_deref().unwrap_or(Path::new(NULL));
-    let output = if path == Path::new(NULL) {
+    // A survivor may still write to the FIFO of a supervisor that had one.
+    let output = if path == Path::new(NULL) && !paths.output.exists() {
         for stream in [StandardStream::Output, StandardStream::Error] {
             descriptor::redirect(null.as_fd(), stream)
                 .map_err(|error| unable("use", path, &error))?;
