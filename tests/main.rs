@@ -4,5 +4,7 @@
 #[allow(dead_code)] // no module uses all of it
 mod harness;
 
+/// The control socket, byte for byte, and what clients may not do to others.
+mod control_socket;
 /// Starting, stopping, and what the commands say and return.
 mod start_stop;

@@ -4,6 +4,8 @@
 use std::ffi::OsStr;
 use std::fmt::{self, Debug};
 use std::fs;
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -29,7 +31,6 @@ pub(crate) fn is_root() -> bool {
 /// `ci/check` sees it and counts it.
 #[track_caller]
 pub(crate) fn skip(why: &str) {
-    use std::io::Write;
     let place = std::panic::Location::caller();
     let _ = writeln!(std::io::stderr(), "skipped test at {place}: {why}");
 }
@@ -136,6 +137,42 @@ impl Sandbox {
 
     pub(crate) fn supervisor(&self) -> i32 {
         self.status_value("manager").and_then(|pid| pid.parse().ok()).unwrap_or(0)
+    }
+
+    /// Started, with `lines` in `<runner>`, and settled at once.
+    pub(crate) fn started(lines: &str) -> Sandbox {
+        let sandbox = Sandbox::with_runner(&format!("{lines}\nsettle-time 0"));
+        sandbox.zd(&["start"]).exits(0);
+        sandbox
+    }
+
+    /// Stops what runs here, and asserts that nothing but `files` is left.
+    #[track_caller]
+    pub(crate) fn stop(&self, files: &[&str]) {
+        self.zd(&["stop"]).exits(0);
+        self.assert_clean(files);
+    }
+
+    #[track_caller]
+    pub(crate) fn assert_clean(&self, files: &[&str]) {
+        assert_eq!(self.visible_files(), files);
+        assert_eq!(self.hidden_files(), Vec::<String>::new());
+    }
+
+    /// A connection to the control socket; reading from it has a limit.
+    pub(crate) fn connect(&self) -> UnixStream {
+        let stream = UnixStream::connect(self.path("zdsock")).expect("the control socket");
+        stream.set_read_timeout(Some(LIMIT)).expect("a limit");
+        stream
+    }
+
+    /// The whole reply to these bytes, after which nothing more is sent.
+    pub(crate) fn ask(&self, request: impl AsRef<[u8]>) -> String {
+        let mut stream = self.connect();
+        // Whoever refuses a request need not read it to its end.
+        let _ = stream.write_all(request.as_ref());
+        let _ = stream.shutdown(std::net::Shutdown::Write);
+        rest_of(&mut stream)
     }
 
     /// The living processes of this sandbox, with their command lines.
@@ -284,7 +321,7 @@ fn wait_for_output(mut child: Child, shown: String) -> Output {
     Output { shown, status, stdout: text(out), stderr: text(err) }
 }
 
-fn collect(mut pipe: impl std::io::Read + Send + 'static) -> thread::JoinHandle<String> {
+fn collect(mut pipe: impl Read + Send + 'static) -> thread::JoinHandle<String> {
     thread::spawn(move || {
         let mut bytes = Vec::new();
         let _ = pipe.read_to_end(&mut bytes);
@@ -323,6 +360,18 @@ pub(crate) fn send_signal(pid: i32, signal: nix::sys::signal::Signal) {
 /// The number of lines in a text that hold this piece.
 pub(crate) fn count(text: &str, piece: &str) -> usize {
     text.lines().filter(|line| line.contains(piece)).count()
+}
+
+/// What still comes over a connection, up to its end.
+pub(crate) fn rest_of(stream: &mut UnixStream) -> String {
+    let mut bytes = Vec::new();
+    match stream.read_to_end(&mut bytes) {
+        // That is how the end looks when not all we sent was read.
+        Err(error) if error.kind() != ErrorKind::ConnectionReset => {
+            panic!("no end of the reply {:?}: {error}", String::from_utf8_lossy(&bytes))
+        }
+        _ => String::from_utf8_lossy(&bytes).into_owned(),
+    }
 }
 
 /// Whether a file is there.
