@@ -8,6 +8,7 @@ use super::ask::{Held, Wait, program_of};
 use super::{Client, Exit, print_line};
 use crate::messages::client::{Complain, Say, exit};
 use crate::protocol::{Outcome, Status};
+use crate::quote::quoted;
 use crate::sys::{process, signal};
 use crate::vocabulary::{Pid, Signal};
 
@@ -181,14 +182,18 @@ fn send(client: &Client, signal: Signal, name: &str) -> Result<Exit, Exit> {
         return Ok(exit::DONE);
     };
     client.say(&Say::Killing { pid, signal });
-    let sent = if client.trusts_peer() {
-        process::kill(pid, signal)
-    } else {
+    if !client.trusts_peer() {
         // Whoever answers signals with its own rights, not with ours.
-        client.request(&format!("kill {}\n", signal.0))?;
-        Ok(())
-    };
-    match sent {
+        let reply = client.request(&format!("kill {}\n", signal.0))?.unwrap_or_default();
+        if !reply.starts_with("Signal ") {
+            let line = reply.lines().next().unwrap_or_default();
+            client.complain(&Complain::Error(&quoted(line)));
+            return Ok(exit::UNCLEAR);
+        }
+        client.say(&Say::SignalSent { name, pid });
+        return Ok(exit::DONE);
+    }
+    match process::kill(pid, signal) {
         Ok(()) => client.say(&Say::SignalSent { name, pid }),
         Err(error) => client.say(&Say::KillFailed(&error)),
     }
