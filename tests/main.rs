@@ -6,5 +6,7 @@ mod harness;
 
 /// The control socket, byte for byte, and what clients may not do to others.
 mod control_socket;
+/// Servers that lie, flood or say nothing; users who are none of ours.
+mod hostile_peers;
 /// Starting, stopping, and what the commands say and return.
 mod start_stop;
