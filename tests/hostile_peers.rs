@@ -173,6 +173,7 @@ while True:
     client = server.accept()[0]
     if client.recv(99) == b'status\\n':
         client.send(b'application=%s\\n' % sys.argv[1].encode())
+    client.close()
 ";
     let mut victim = sandbox.command("sleep").arg("1000").spawn().expect("a victim");
     let mut server = sandbox.command("python3");
