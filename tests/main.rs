@@ -8,5 +8,7 @@ mod harness;
 mod control_socket;
 /// Servers that lie, flood or say nothing; users who are none of ours.
 mod hostile_peers;
+/// Signals to the supervisor.
+mod signals;
 /// Starting, stopping, and what the commands say and return.
 mod start_stop;
