@@ -8,6 +8,8 @@ mod harness;
 mod control_socket;
 /// Servers that lie, flood or say nothing; users who are none of ours.
 mod hostile_peers;
+/// What the program gets from us: descriptors, signals, umask, session and more.
+mod inherited_state;
 /// Signals to the supervisor.
 mod signals;
 /// Starting, stopping, and what the commands say and return.

@@ -118,9 +118,7 @@ impl Sandbox {
     /// Starts the binary in the background.
     pub(crate) fn background(&self, arguments: &[&str]) -> Background {
         let mut command = self.command(binary());
-        command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let shown = format!("{command:?}");
-        Background { child: command.spawn().expect("a command"), shown }
+        Background::of(command.args(arguments))
     }
 
     /// One value of the long status.
@@ -285,6 +283,12 @@ pub(crate) struct Background {
 }
 
 impl Background {
+    pub(crate) fn of(command: &mut Command) -> Background {
+        let shown = format!("{command:?}");
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        Background { child: command.spawn().expect("a command"), shown }
+    }
+
     pub(crate) fn pid(&self) -> i32 {
         i32::try_from(self.child.id()).expect("a pid")
     }
