@@ -14,3 +14,5 @@ mod inherited_state;
 mod signals;
 /// Starting, stopping, and what the commands say and return.
 mod start_stop;
+/// `user`: who the program is, and whose the files are.
+mod users;
