@@ -10,6 +10,8 @@ mod control_socket;
 mod hostile_peers;
 /// What the program gets from us: descriptors, signals, umask, session and more.
 mod inherited_state;
+/// One supervisor, one program, whatever is killed and whoever starts.
+mod never_two;
 /// Signals to the supervisor.
 mod signals;
 /// Starting, stopping, and what the commands say and return.
