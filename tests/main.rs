@@ -12,6 +12,8 @@ mod hostile_peers;
 mod inherited_state;
 /// One supervisor, one program, whatever is killed and whoever starts.
 mod never_two;
+/// What nothing costs: no polling, no memory, seen through strace.
+mod no_polling;
 /// The file that tells init scripts the supervisor's pid.
 mod pid_file;
 /// Signals to the supervisor.
