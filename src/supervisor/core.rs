@@ -249,7 +249,9 @@ impl Core {
 
     fn abandon_test(&mut self) {
         if let Some(pid) = self.readiness.abandon() {
+            // The group too, once the child leads one.
             let _ = process::kill_group(pid, Signal::KILL);
+            let _ = process::kill(pid, Signal::KILL);
         }
     }
 
