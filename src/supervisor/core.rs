@@ -106,7 +106,7 @@ impl Core {
             Action::Spawn => self.spawn(now),
             Action::Kill(pid, signal) => self.kill(pid, signal),
             Action::ClearStrays => self.clear_strays(now),
-            Action::KillStrays => self.kill_strays(),
+            Action::KillStrays => self.kill_strays(now),
             Action::Reply(reply) => self.reply = Some(reply),
             Action::Tell(tell) => self.tell(tell),
             Action::Note(note) => self.note(note),
