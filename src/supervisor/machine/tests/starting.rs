@@ -130,10 +130,12 @@ fn a_program_that_is_respawned_after_a_long_life_has_the_whole_start_timeout() {
 
 #[test]
 fn a_stopped_program_is_not_late() {
-    let mut world = World::begin(tested(5.0), &[Life::deaf()]);
-    world.tell(Event::Stop);
-    world.until(200.0);
-    assert_eq!(late(&world), []);
+    for event in [Event::Stop, TERMINATE] {
+        let mut world = World::begin(tested(5.0), &[Life::deaf()]);
+        world.tell(event);
+        world.until(200.0);
+        assert_eq!(late(&world), []);
+    }
     let staying = Policy { hang_around: true, ..tested(5.0) };
     let mut world = World::begin(staying, &[Life::long()]);
     world.tell(Event::Stop);
