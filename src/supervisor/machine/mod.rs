@@ -305,7 +305,6 @@ impl Machine {
 
     fn become_idle(&mut self, out: &mut Actions) {
         self.phase = Phase::Idle;
-        self.start_by = None;
         out.push(Action::Tell(Tell::Down { for_good: true }));
     }
 

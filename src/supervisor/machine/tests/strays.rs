@@ -78,6 +78,16 @@ fn the_time_that_strays_take_is_part_of_the_backoff() {
 }
 
 #[test]
+fn a_start_while_strays_are_cleared_takes_the_rest_of_the_backoff_back() {
+    let life = Life::crash().leaving(Strays::Obey(secs(0.5)));
+    let mut world = World::begin(defaults(), &[life, Life::long()]);
+    world.until(0.25);
+    world.tell(Event::Start);
+    world.until(1000.0);
+    assert_eq!(world.spawns(), [0.0, 0.5]);
+}
+
+#[test]
 fn those_who_wait_for_the_end_hear_of_it_when_the_strays_are_gone_too() {
     let life = Life::long().leaving(Strays::Obey(secs(2.0)));
     let mut world = up(life, Policy { hang_around: true, ..defaults() });
