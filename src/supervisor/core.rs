@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::claim::Claim;
 use super::control::Waiting;
-use super::machine::{Action, Event, Machine, Phase, Policy, Reply};
+use super::machine::{Action, Event, Machine, Phase, Policy, Reply, Up};
 use super::output::{Change, Output};
 use super::pid_file::PidFile;
 use super::readiness::{Readiness, Verdict};
@@ -165,7 +165,7 @@ impl Core {
             Executed::Yes => {
                 self.program.exec = None;
                 self.step(now, Event::Executed);
-                if self.recipe.policy.tested && self.machine.program().is_some() {
+                if matches!(self.machine.phase(), Phase::Running { up: Up::Testing, .. }) {
                     self.readiness = Readiness::begin(now);
                 }
             }

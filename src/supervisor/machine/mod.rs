@@ -357,6 +357,7 @@ impl Machine {
             out.push(Action::Note(Note::StraysLeft));
             self.cleared(now, out);
         } else {
+            out.push(Action::Note(Note::StraysAwaited));
             self.phase = Phase::Clearing { kill_at: None, respawn_at };
         }
     }
