@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::thread;
 
-use crate::harness::{Output, Sandbox, binary, is_root, skip, wait_until};
+use crate::harness::{Output, Sandbox, binary, is_root, skip, wait_until, without_forks};
 
 /// A start that comes as far as the supervisor and no further.
 #[track_caller]
@@ -74,7 +74,7 @@ fn a_program_that_the_kernel_refuses_is_told_with_its_errno() {
         ("\x7fnot an executable\n", "[Errno 8] Exec format error"),
     ];
     for (content, errno) in errors {
-        fs::write(&path, content).expect("a program");
+        without_forks(|| fs::write(&path, content)).expect("a program");
         sandbox.file("events.log", "");
         fails(&sandbox, &format!("/bad': {errno}\n"));
         // It is not tried again, however often that may be.

@@ -27,7 +27,7 @@ use nix::sys::signal::Signal;
 
 use crate::harness::{
     Background, Output, Sandbox, is_alive, is_root, send_signal, skip, wait_until,
-    wait_until_interruptible,
+    wait_until_interruptible, without_forks,
 };
 
 /// "the program runs, can be asked about and stopped"
@@ -321,7 +321,8 @@ fn a_socket_that_may_not_be_asked_is_not_taken_for_a_stopped_program() {
         return skip("only root can become another user");
     }
     let sandbox = Sandbox::with_runner("program sleep 1000\nsettle-time 0");
-    std::fs::copy(crate::harness::binary(), sandbox.path("zd")).expect("a copy");
+    let copy = || std::fs::copy(crate::harness::binary(), sandbox.path("zd"));
+    without_forks(copy).expect("a copy");
     let pid = sandbox.zd(&["start"]).exits(0).pid();
     for action in ["status", "stop", "start", "restart", "kill", "wait", "fg"] {
         use std::os::unix::process::CommandExt;
