@@ -4,7 +4,7 @@
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 
-use super::{Background, LIMIT, Sandbox, wait_until};
+use super::{Background, LIMIT, Sandbox, is_root, wait_until};
 
 impl Sandbox {
     /// With these lines in `<runner>` and every event, as bare text, in `events.log`.
@@ -75,4 +75,9 @@ pub(crate) fn wait_until_interruptible(pid: i32) {
         let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:\t"));
         caught.and_then(|hex| u64::from_str_radix(hex, 16).ok()).is_some_and(|set| set & SIGINT > 0)
     });
+}
+
+/// Whether a namespace of this kind can be made: by root, and not in every container.
+pub(crate) fn may_unshare(kind: &str) -> bool {
+    is_root() && Sandbox::new().run_program("unshare", &[kind, "-f", "true"]).code() == 0
 }

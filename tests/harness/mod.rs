@@ -13,7 +13,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub(crate) use self::life::wait_until_interruptible;
+pub(crate) use self::life::{may_unshare, wait_until_interruptible};
 
 /// Marks every process of a sandbox, so that none can escape it unseen.
 const MARK: &str = "ZDAEMON_TEST_SANDBOX";
@@ -135,9 +135,7 @@ impl Sandbox {
     /// Starts the binary in the background.
     pub(crate) fn background(&self, arguments: &[&str]) -> Background {
         let mut command = self.command(binary());
-        command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let shown = format!("{command:?}");
-        Background { child: spawn(&mut command), shown }
+        background(command.args(arguments))
     }
 
     /// One value of the long status.
@@ -257,6 +255,12 @@ impl Output {
         let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
         digits.parse().unwrap_or_else(|_| panic!("no pid in {self:?}"))
     }
+}
+
+/// Starts any command of a sandbox in the background.
+pub(crate) fn background(command: &mut Command) -> Background {
+    let shown = format!("{command:?}");
+    Background { child: spawn(command.stdout(Stdio::piped()).stderr(Stdio::piped())), shown }
 }
 
 /// A command that still runs.
