@@ -12,12 +12,12 @@
 //! |---|---|---|---|---|---|
 //! | Idle | spawn | done | spawn | - | - |
 //! | BackingOff | spawn now | clear strays | spawn now | - | spawn, or late |
-//! | Spawning | (already) | remembered | (already) | - | late |
+//! | Spawning | already, or remembered | remembered | as Start | - | late |
 //! | Executing | already | TERM, Stopping | TERM, Stopping | back off or give up | late |
 //! | Running | already | TERM, Stopping | TERM, Stopping | by status and age | up, or late |
-//! | Stopping | start after the end | TERM again | TERM again | clear strays | KILL |
-//! | Clearing | start when clear | done when clear | start when clear | - | KILL strays |
-//! | Finished | - | - | - | - | - |
+//! | Stopping | start after the end | TERM again, but a second Terminate: - | TERM again | clear strays | KILL |
+//! | Clearing | start when clear | done when clear | start when clear | - | KILL strays, or late |
+//! | Finished | exiting | exiting | exiting | - | - |
 
 mod terms;
 #[cfg(test)]
@@ -211,7 +211,6 @@ impl Machine {
             Phase::Stopping { pid, .. } => {
                 out.push(Action::Note(Note::ProgramEnded { pid, ended, exiting: false }));
                 self.take_over_status(ended);
-                self.backoff = 0;
                 self.after_end(now, now, out);
             }
             Phase::Idle
@@ -306,7 +305,6 @@ impl Machine {
 
     fn become_idle(&mut self, out: &mut Actions) {
         self.phase = Phase::Idle;
-        self.start_by = None;
         out.push(Action::Tell(Tell::Down { for_good: true }));
     }
 
@@ -359,6 +357,7 @@ impl Machine {
             out.push(Action::Note(Note::StraysLeft));
             self.cleared(now, out);
         } else {
+            out.push(Action::Note(Note::StraysAwaited));
             self.phase = Phase::Clearing { kill_at: None, respawn_at };
         }
     }

@@ -149,14 +149,22 @@ pub(crate) enum Tell {
 /// What the event log should know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Note {
-    ProgramEnded { pid: Pid, ended: Ended, exiting: bool },
-    BackingOff { seconds: u32 },
+    ProgramEnded {
+        pid: Pid,
+        ended: Ended,
+        exiting: bool,
+    },
+    BackingOff {
+        seconds: u32,
+    },
     GaveUp,
     StopTimedOut(Pid),
     StartTimedOut,
     Terminated(Signal),
     StraysKilled,
     StraysLeft,
+    /// Nothing may be killed, so the stop waits for them.
+    StraysAwaited,
 }
 
 /// A short list of actions on the stack.
