@@ -5,7 +5,7 @@ use std::fs::{self, Permissions};
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use crate::harness::{Output, Sandbox, binary, is_root, skip, wait_until, without_forks};
 
@@ -166,36 +166,62 @@ fn a_file_at_the_sockets_place_stays_there() {
     assert_eq!(sandbox.read("zdsock"), "precious");
 }
 
-/// "Another zrdun is already up using socket": somebody answers who holds none
-/// of our locks.
-#[test]
-fn a_foreign_daemon_manager_keeps_its_socket() {
-    let sandbox = Sandbox::with_runner("program sleep 1000");
-    let socket = sandbox.path("zdsock");
-    let listener = UnixListener::bind(&socket).expect("a socket");
-    let foreign = thread::spawn(move || {
-        for stream in listener.incoming() {
+/// Answers `replies` in turn at the sandbox's socket, one a connection, and the
+/// last one ever after; a request `end` ends it.
+fn foreign_manager(sandbox: &Sandbox, replies: &'static [&'static str]) -> JoinHandle<()> {
+    let listener = UnixListener::bind(sandbox.path("zdsock")).expect("a socket");
+    thread::spawn(move || {
+        for (turn, stream) in listener.incoming().enumerate() {
             let mut stream = stream.expect("a client");
             let mut request = [0; 64];
-            let count = stream.read(&mut request).expect("a request");
+            let count = stream.read(&mut request).unwrap_or(0);
             if &request[..count] == b"end\n" {
                 return;
             }
-            stream.write_all(b"what do you want?\n").expect("a client that reads");
+            let reply = replies.get(turn).or(replies.last()).expect("a reply");
+            let _ = stream.write_all(reply.as_bytes());
         }
-    });
-    let failed = sandbox.zd(&["start"]).exits(1);
-    let socket = socket.display();
-    let told = format!("Error: Another zrdun is already up using socket '{socket}':\n");
-    assert_eq!(failed.stderr, format!("{told}Error: what do you want?\n"));
-    assert_eq!(failed.stdout, "\ndaemon manager not running\n");
-    // It is still there, and nothing else is.
+    })
+}
+
+#[track_caller]
+fn is_still_there(sandbox: &Sandbox, manager: JoinHandle<()>) {
     assert_eq!(sandbox.visible_files(), ["app.conf", "zdsock"]);
     assert_eq!(sandbox.hidden_files(), Vec::<String>::new());
-    assert_eq!(sandbox.request("hello"), "what do you want?\n");
-    let mut last = std::os::unix::net::UnixStream::connect(sandbox.path("zdsock")).expect("it");
-    last.write_all(b"end\n").expect("its end");
-    foreign.join().expect("a good end");
+    assert_eq!(sandbox.processes(), []);
+    sandbox.request("end");
+    manager.join().expect("a good end");
+}
+
+const STATUS: &str = "status=stopped\nshould_be_up=0\napplication=0\nmanager=1\nargs=['x']\n";
+
+/// "Another zrdun is already up using socket": a manager that holds none of our
+/// locks, as 5.2.1 has it, and that came while we were launching.
+#[test]
+fn a_foreign_daemon_manager_keeps_its_socket() {
+    let sandbox = Sandbox::with_runner("program sleep 1000");
+    let manager = foreign_manager(&sandbox, &["", "", STATUS]);
+    let failed = sandbox.zd(&["start"]).exits(1);
+    let socket = sandbox.path("zdsock");
+    let told = format!("Error: Another zrdun is already up using socket '{}':\n", socket.display());
+    assert!(failed.stderr.starts_with(&told), "{failed:?}");
+    assert!(failed.stderr.contains("status=stopped\n"), "{failed:?}");
+    assert_eq!(failed.stdout, "\ndaemon manager not running\n");
+    is_still_there(&sandbox, manager);
+}
+
+/// `zdrun` is a manager itself, and never the second one.
+#[test]
+fn zdrun_beside_a_foreign_daemon_manager_says_so() {
+    let sandbox = Sandbox::new();
+    let manager = foreign_manager(&sandbox, &[STATUS]);
+    let failed = sandbox.run(&["zdrun", "sleep", "1000"]).exits(1);
+    let socket = sandbox.path("zdsock");
+    let told = format!("Another zrdun is already up using socket '{}':\n", socket.display());
+    assert_eq!(failed.stderr, format!("Error: {told}{STATUS}"));
+    assert_eq!(failed.stdout, "");
+    sandbox.file("app.conf", "");
+    is_still_there(&sandbox, manager);
 }
 
 /// "with the last lines of the transcript where the program died"

@@ -51,7 +51,7 @@ impl Sandbox {
     pub(crate) fn request(&self, line: &str) -> String {
         let mut stream = UnixStream::connect(self.path("zdsock")).expect("the control socket");
         stream.set_read_timeout(Some(LIMIT)).expect("a limit");
-        writeln!(stream, "{line}").expect("a request");
+        stream.write_all(format!("{line}\n").as_bytes()).expect("a request");
         let mut reply = String::new();
         stream.read_to_string(&mut reply).expect("a reply");
         reply
