@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::{Client, Exit, complain};
 use crate::messages::client::{Complain, exit};
+use crate::messages::supervisor::LaunchError;
 use crate::protocol::{Line, Outcome, Status};
 use crate::sys::clock;
 use crate::sys::poll::{self, Watch};
@@ -71,6 +72,10 @@ impl Client {
     /// None where nobody listens.
     pub(super) fn connect(&self) -> Result<Option<UnixStream>, Exit> {
         let path = &self.paths.socket;
+        if path.as_os_str().len() > socket::LONGEST_PATH {
+            let longest = socket::LONGEST_PATH;
+            return Err(self.usage(&LaunchError::SocketPathTooLong { path, longest }));
+        }
         let connected = socket::connect(path, ANSWER_LIMIT);
         let stream = match connected {
             Ok(stream) => stream,
