@@ -4,5 +4,7 @@
 #[allow(dead_code)] // no module uses all of it
 mod harness;
 
+/// README.md: its commands, configurations, scripts and tables.
+mod documentation;
 /// Starting, stopping, and what the commands say and return.
 mod start_stop;
