@@ -72,7 +72,7 @@ fn start_for_real(stage: &Stage, block: &Block) {
     stage.stop_all();
     let file = stage.lay(block);
     let file = file.to_string_lossy();
-    let start = format!("exec zdaemon -C {file} start");
+    let start = format!("exec zdaemon -C {file} --settle-time 0 start");
     stage.shell(&["sh"], &start).exits(0).says("daemon process started");
     stage.shell(&["sh"], &format!("exec zdaemon -C {file} stop")).exits(0);
     let _ = fs::remove_file(stage.file("app.out"));
