@@ -3,7 +3,7 @@
 //! out of what the commands say.
 
 use std::fs;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
+use std::os::unix::fs::{FileTypeExt, symlink};
 use std::path::{Path, PathBuf};
 
 use super::page::Block;
@@ -60,7 +60,10 @@ impl Stage {
 
     /// The file that the page means, be it relative or absolute.
     pub(super) fn file(&self, name: &str) -> PathBuf {
-        if name.starts_with('/') { self.sandbox.path(&name[1..]) } else { self.home().join(name) }
+        match name.strip_prefix('/') {
+            Some(name) => self.sandbox.path(name),
+            None => self.home().join(name),
+        }
     }
 
     /// Lays a block into its file: as the whole, or, where a `+` follows the
@@ -77,10 +80,6 @@ impl Stage {
         };
         fs::write(&path, text).expect("a file");
         path
-    }
-
-    pub(super) fn make_executable(path: &Path) {
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("an executable");
     }
 
     /// Runs a line or a script as somebody would who stands in `/srv/app`.
