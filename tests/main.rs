@@ -6,6 +6,8 @@ mod harness;
 
 /// The control socket, byte for byte, and what clients may not do to others.
 mod control_socket;
+/// README.md: its commands, configurations, scripts and tables.
+mod documentation;
 /// `daemon off` and `fg`: programs in the caller's own terminal.
 mod foreground;
 /// Servers that lie, flood or say nothing; users who are none of ours.

@@ -45,6 +45,13 @@ pub(crate) fn is_root() -> bool {
     nix::unistd::geteuid().is_root()
 }
 
+/// Whether the program is on PATH or where root's programs are.
+pub(crate) fn has_program(name: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
+    folders.into_iter().any(|folder| folder.join(name).is_file())
+}
+
 /// Says why a test cannot run here, past the capture of the test runner, so that
 /// `ci/check` sees it and counts it.
 #[track_caller]
