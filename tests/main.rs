@@ -4,5 +4,7 @@
 #[allow(dead_code)] // no module uses all of it
 mod harness;
 
+/// The configuration file: what it accepts, refuses and means.
+mod config_file;
 /// Starting, stopping, and what the commands say and return.
 mod start_stop;
