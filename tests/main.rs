@@ -4,6 +4,8 @@
 #[allow(dead_code)] // no module uses all of it
 mod harness;
 
+/// The command line: options, their errors, and what needs no program.
+mod command_line;
 /// The configuration file: what it accepts, refuses and means.
 mod config_file;
 /// Starting, stopping, and what the commands say and return.

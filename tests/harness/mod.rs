@@ -265,8 +265,8 @@ impl Background {
 /// Collects what a child says until it has ended, with a limit. The end of the
 /// process counts, not that of its pipes, which a daemon may have inherited.
 fn wait_for_output(mut child: Child, shown: String) -> Output {
-    let out = child.stdout.take().map(|pipe| collect(pipe));
-    let err = child.stderr.take().map(|pipe| collect(pipe));
+    let out = child.stdout.take().map(collect);
+    let err = child.stderr.take().map(collect);
     let end = Instant::now() + LIMIT * 2;
     let status = loop {
         if let Some(status) = child.try_wait().expect("a child") {
