@@ -8,5 +8,7 @@ mod harness;
 mod command_line;
 /// The configuration file: what it accepts, refuses and means.
 mod config_file;
+/// What is so and what can be said: the layouts of `show` and `help`.
+mod show_and_help;
 /// Starting, stopping, and what the commands say and return.
 mod start_stop;
