@@ -166,3 +166,22 @@ fn key_of(line: &str) -> Option<&str> {
     let long = names.rsplit('/').next()?;
     Some(long.trim_start_matches('-'))
 }
+
+/// Every help text is the one in `tests/golden/help.txt`, so that a change of
+/// wording is a visible difference. `ZDAEMON_WRITE_GOLDEN` writes it anew.
+#[test]
+fn every_help_text_is_the_one_in_the_golden_file() {
+    let sandbox = Sandbox::new();
+    let list = sandbox.run(&["help"]).exits(0).stdout;
+    let names: Vec<&str> = list.lines().skip(3).flat_map(str::split_whitespace).collect();
+    let mut text = String::new();
+    for arguments in [vec!["-h"], vec!["zdrun", "-h"], vec!["help"]]
+        .into_iter()
+        .chain(names.iter().map(|name| vec!["help", *name]))
+    {
+        let output = sandbox.run(&arguments).exits(0);
+        let told = output.stdout.replace(&binary().display().to_string(), "zdaemon");
+        text.push_str(&format!("$ zdaemon {}\n{told}\n", arguments.join(" ")));
+    }
+    crate::harness::assert_golden("help.txt", include_str!("golden/help.txt"), &text);
+}

@@ -329,3 +329,17 @@ pub(crate) fn count(text: &str, piece: &str) -> usize {
 pub(crate) fn exists(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
 }
+
+/// Asserts that a text is the one of `tests/golden/NAME`; with
+/// `ZDAEMON_WRITE_GOLDEN` set, writes that file anew instead.
+#[track_caller]
+pub(crate) fn assert_golden(name: &str, golden: &str, now: &str) {
+    if std::env::var_os("ZDAEMON_WRITE_GOLDEN").is_some() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+        return fs::write(path, now).expect("a golden file to write");
+    }
+    for (number, (now, golden)) in now.lines().zip(golden.lines()).enumerate() {
+        assert_eq!(now, golden, "line {} of tests/golden/{name}", number + 1);
+    }
+    assert_eq!(now.lines().count(), golden.lines().count(), "lines of tests/golden/{name}");
+}
