@@ -84,6 +84,8 @@ fn follow(path: &Path) -> io::Result<()> {
         }
         place = print_new(&mut file, place)?;
         if let Some(newer) = newer_file(&file, path) {
+            // What was written between the look above and the change of files.
+            print_new(&mut file, place)?;
             file = newer;
             place = print_new(&mut file, 0)?;
         }
