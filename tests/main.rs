@@ -8,6 +8,8 @@ mod harness;
 mod command_line;
 /// The configuration file: what it accepts, refuses and means.
 mod config_file;
+/// `logtail`: the end of a file and what comes.
+mod logtail;
 /// What is so and what can be said: the layouts of `show` and `help`.
 mod show_and_help;
 /// Starting, stopping, and what the commands say and return.
