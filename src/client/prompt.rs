@@ -215,8 +215,11 @@ fn reloaded(client: &mut Client, arguments: &[OsString]) -> Result<(), Error> {
         if !invocation.words.is_empty() {
             return Err(Error::new(CommandLine::NoActionWithReload));
         }
+        // Who shares the file with other programs goes on doing so.
+        let foreign_sections = given.foreign_sections;
         given = invocation.given;
         given.config_file = given.config_file.or(file);
+        given.foreign_sections |= foreign_sections;
     }
     client.settings = merge::load(&given, &client.base)?;
     client.invocation.given = given;
