@@ -10,6 +10,8 @@ mod command_line;
 mod config_file;
 /// `logtail`: the end of a file and what comes.
 mod logtail;
+/// One binary, several names: zdctl, zeoctl, zdrun, and the instance makers.
+mod names;
 /// What is so and what can be said: the layouts of `show` and `help`.
 mod show_and_help;
 /// Starting, stopping, and what the commands say and return.
