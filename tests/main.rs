@@ -12,6 +12,8 @@ mod config_file;
 mod logtail;
 /// One binary, several names: zdctl, zeoctl, zdrun, and the instance makers.
 mod names;
+/// The prompt: sessions at a terminal and from a pipe.
+mod prompt;
 /// What is so and what can be said: the layouts of `show` and `help`.
 mod show_and_help;
 /// Starting, stopping, and what the commands say and return.

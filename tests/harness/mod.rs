@@ -1,6 +1,8 @@
 //! What every test of the binary stands on: a folder of its own, commands run in
 //! it, waiting for events with a limit, and nothing left behind at the end.
 
+mod terminal;
+
 use std::ffi::OsStr;
 use std::fmt::{self, Debug};
 use std::fs;
@@ -9,6 +11,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
+
+pub(crate) use terminal::Terminal;
 
 /// Marks every process of a sandbox, so that none can escape it unseen.
 const MARK: &str = "ZDAEMON_TEST_SANDBOX";
