@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::ask::{Held, Wait, program_of};
 use super::{Client, Exit, print_line};
 use crate::messages::client::{Complain, Say, exit};
+use crate::messages::supervisor::LaunchError;
 use crate::protocol::{Outcome, Status};
 use crate::sys::{process, signal};
 use crate::vocabulary::{Pid, Signal};
@@ -80,6 +81,16 @@ fn poll_for_start(client: &Client, old: Option<Pid>) -> Result<Wait, Exit> {
 /// As `zdrun`: silent when all is well, and done as soon as the program is up.
 pub(super) fn supervise(client: &Client) -> Exit {
     let words = &client.settings.program.0;
+    match client.status() {
+        Ok(Some(Status { text, .. })) => {
+            let rival =
+                LaunchError::Rival { socket: &client.paths.socket, status: text.trim_end() };
+            client.complain(&Complain::Error(&rival));
+            return exit::FAILED;
+        }
+        Ok(None) => {}
+        Err(status) => return status,
+    }
     if !client.settings.daemon.0 {
         return settle(client.supervise_here(words));
     }

@@ -15,11 +15,7 @@ pub(crate) enum Message {
     WroteFile(PathBuf),
     NotOverwriting(PathBuf),
     ChangedMode(PathBuf, u32),
-    /// What root still has to do; all of it is quoted for a shell.
-    GiveTo {
-        user: String,
-        paths: Vec<String>,
-    },
+    Gave { path: PathBuf, user: String },
     AllDone,
     NoRunzeo,
     MkzeoinstUsage(String),
@@ -39,9 +35,7 @@ impl fmt::Display for Message {
             Message::ChangedMode(path, mode) => {
                 write!(f, "Changed mode for {} to {mode:o}", path.display())
             }
-            Message::GiveTo { user, paths } => {
-                write!(f, "To let {user} write there, run: chown {user} {}", paths.join(" "))
-            }
+            Message::Gave { path, user } => write!(f, "Gave {} to {user}", path.display()),
             Message::AllDone => f.write_str("All done."),
             Message::NoRunzeo => f.write_str(
                 "Warning: can't find runzeo on PATH; etc/zeoctl.conf names it without a directory",
@@ -67,6 +61,8 @@ pub(crate) enum Complaint {
     LineBreakInProgram(String),
     BadName(String),
     BadUser(String),
+    /// As the look-up words it.
+    NoSuchUser(String),
     /// "unable to", verb, object, reason.
     Unable(&'static str, PathBuf, io::Error),
 }
@@ -91,6 +87,7 @@ impl fmt::Display for Complaint {
             Complaint::ControlCharacter(what, text) => {
                 write!(f, "{what} {text:?} holds a line break or another control character")
             }
+            Complaint::NoSuchUser(why) => f.write_str(why),
             Complaint::EmptyHome => f.write_str("home must not be empty"),
             Complaint::HomeEndsInBlank(text) => {
                 write!(

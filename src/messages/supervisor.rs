@@ -31,6 +31,7 @@ pub(crate) enum LogMessage<'a> {
     StrayTerminated { pid: Pid, name: &'a str },
     StrayKilled { pid: Pid, name: &'a str },
     StraysLeft,
+    StraysAwaited,
     Terminated(Signal),
     Forwarded { signal: Signal, pid: Pid },
     Requested { what: &'a str, uid: u32 },
@@ -70,6 +71,7 @@ impl LogMessage<'_> {
             | LogMessage::StopTimedOut(_)
             | LogMessage::StrayKilled { .. }
             | LogMessage::StraysLeft
+            | LogMessage::StraysAwaited
             | LogMessage::TranscriptResumed { .. }
             | LogMessage::StaleSocket(_)
             | LogMessage::NoSubreaper => Level::WARNING,
@@ -127,6 +129,9 @@ impl fmt::Display for LogMessage<'_> {
             LogMessage::StraysLeft => {
                 f.write_str("processes that the program started are still alive; left alone")
             }
+            LogMessage::StraysAwaited => f.write_str(
+                "waiting for processes that the program left behind; stop-timeout 0 spares them",
+            ),
             LogMessage::Terminated(signal) => write!(f, "daemon manager killed by {signal}"),
             LogMessage::Forwarded { signal, pid } => write!(f, "forwarded {signal} to pid {pid}"),
             LogMessage::Requested { what, uid } => write!(f, "{what} requested by uid {uid}"),

@@ -13,6 +13,7 @@ mod tests;
 
 use crate::messages::scaffold::{Complaint, Message};
 use crate::sys;
+use crate::users::{self, User};
 use arguments::{InstanceArguments, ZeoArguments};
 use engine::{make, say, unable};
 use instance::Instance;
@@ -90,31 +91,29 @@ fn make_instance(program_name: &str, args: &[OsString], out: &mut dyn Write) -> 
     let cwd = current_directory()?;
     let InstanceArguments { home, name, user, words } =
         arguments::instance(basename(program_name), args, &cwd)?;
+    let owner = user.as_deref().map(users::find).transpose();
+    let owner = owner.map_err(|why| Stop::Usage(Complaint::NoSuchUser(why)))?;
     let instance = Instance { home, name, user, words, zdaemon: own_path(program_name, &cwd)? };
     let home = Path::new(&instance.home);
     make(home, &instance.files(), sys::umask::current(), out)?;
-    if let Some(user) = &instance.user {
-        ask_to_give(home, user, out)?;
+    if let Some(owner) = owner {
+        give(home, &owner, out)?;
     }
     say(out, &Message::AllDone)
 }
 
-/// The supervisor opens its files after it became `user`.
-fn ask_to_give(home: &Path, user: &str, out: &mut dyn Write) -> Result<(), Stop> {
-    if user == "root" || user == "0" {
-        return Ok(());
-    }
-    let mut paths = Vec::new();
+/// The supervisor opens its files after it became `owner`, who must be able to
+/// make them. Only root can give, and only what is root's.
+fn give(home: &Path, owner: &User, out: &mut dyn Write) -> Result<(), Stop> {
     for path in [home.join("log"), home.join("var")] {
         let status = fs::metadata(&path).map_err(|e| unable("examine", &path, e))?;
-        if status.uid() == 0 {
-            paths.push(shell::quote(&path.to_string_lossy()));
+        if status.uid() == 0 && owner.uid != 0 && sys::identity::effective_uid() == 0 {
+            sys::identity::give_to(&path, owner.uid, owner.gid)
+                .map_err(|e| unable("give away", &path, e))?;
+            say(out, &Message::Gave { path, user: owner.name.clone() })?;
         }
     }
-    if paths.is_empty() {
-        return Ok(());
-    }
-    say(out, &Message::GiveTo { user: shell::quote(user), paths })
+    Ok(())
 }
 
 fn exit_status(

@@ -318,11 +318,23 @@ fn the_unit_and_the_logrotate_stanza_quote_odd_paths() {
 }
 
 #[test]
-fn the_files_of_root_are_to_be_given_to_the_user() {
+fn what_the_user_writes_to_is_given_to_it_if_root_makes_the_instance() {
     let sandbox = Sandbox::new();
     let home = sandbox.home();
-    let (_, out, _) = run(mkinstance, &[&home, "--user", "www", "--", "sleep"]);
+    let (_, out, _) = run(mkinstance, &[&home, "--user", "daemon", "--", "sleep"]);
     let is_root = fs::metadata(&home).unwrap().uid() == 0;
-    assert_eq!(out.contains("run: chown www '"), is_root, "{out}");
-    assert!(sandbox.read("etc/sleep.conf").contains("\n  user         www\n"));
+    assert_eq!(out.contains("/var to daemon\n"), is_root, "{out}");
+    let owner = fs::metadata(format!("{home}/var")).unwrap().uid();
+    assert_eq!(owner == fs::metadata(&home).unwrap().uid(), !is_root);
+    assert!(sandbox.read("etc/sleep.conf").contains("\n  user         daemon\n"));
+}
+
+#[test]
+fn nothing_is_made_for_a_user_who_does_not_exist() {
+    let sandbox = Sandbox::new();
+    let home = sandbox.home();
+    let (status, _, err) = run(mkinstance, &[&home, "--user", "no.such.user", "--", "sleep"]);
+    assert_eq!(status, 2);
+    assert!(err.contains("username 'no.such.user' not found"), "{err}");
+    assert!(!Path::new(&home).exists());
 }

@@ -37,8 +37,8 @@ pub(crate) struct Claim {
 pub(crate) enum Claimed {
     /// With the program that a supervisor before us left running.
     Ours(Claim, Option<Pid>),
-    /// A supervisor of this instance is up.
-    Theirs,
+    /// A supervisor of this instance is up, and this is what it says of itself.
+    Theirs(String),
 }
 
 /// Claims the instance, or says who has it.
@@ -60,8 +60,8 @@ pub(crate) fn claim(paths: &Paths) -> Result<Claimed, String> {
             .open(&paths.record)
             .map_err(|error| unable(&error))?;
         if !lock::try_lock(&file).map_err(|error| unable(&error))? {
-            if socket::connect(&paths.socket, ANSWER_LIMIT).is_ok() {
-                return Ok(Claimed::Theirs);
+            if let Ok(mut stream) = socket::connect(&paths.socket, ANSWER_LIMIT) {
+                return Ok(Claimed::Theirs(ask_status(&mut stream)));
             }
             // It holds the lock and does not listen: it is just ending.
             lock::wait_for_lock(&file, PATIENCE).map_err(|_| {
@@ -195,6 +195,7 @@ impl Claim {
 
 fn ask_status(stream: &mut UnixStream) -> String {
     let mut reply = String::new();
+    let _ = stream.set_read_timeout(Some(ANSWER_LIMIT));
     if stream.write_all(b"status\n").is_ok() {
         let _ = stream.take(4096).read_to_string(&mut reply);
     }

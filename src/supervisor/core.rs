@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::claim::Claim;
 use super::control::Waiting;
-use super::machine::{Action, Event, Machine, Phase, Policy, Reply};
+use super::machine::{Action, Event, Machine, Phase, Policy, Reply, Up};
 use super::output::{Change, Output};
 use super::pid_file::PidFile;
 use super::readiness::{Readiness, Verdict};
@@ -106,7 +106,7 @@ impl Core {
             Action::Spawn => self.spawn(now),
             Action::Kill(pid, signal) => self.kill(pid, signal),
             Action::ClearStrays => self.clear_strays(now),
-            Action::KillStrays => self.kill_strays(),
+            Action::KillStrays => self.kill_strays(now),
             Action::Reply(reply) => self.reply = Some(reply),
             Action::Tell(tell) => self.tell(tell),
             Action::Note(note) => self.note(note),
@@ -165,7 +165,7 @@ impl Core {
             Executed::Yes => {
                 self.program.exec = None;
                 self.step(now, Event::Executed);
-                if self.recipe.policy.tested && self.machine.program().is_some() {
+                if matches!(self.machine.phase(), Phase::Running { up: Up::Testing, .. }) {
                     self.readiness = Readiness::begin(now);
                 }
             }
@@ -249,7 +249,9 @@ impl Core {
 
     fn abandon_test(&mut self) {
         if let Some(pid) = self.readiness.abandon() {
+            // The group too, once the child leads one.
             let _ = process::kill_group(pid, Signal::KILL);
+            let _ = process::kill(pid, Signal::KILL);
         }
     }
 

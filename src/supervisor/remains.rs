@@ -51,14 +51,21 @@ impl Core {
         self.check_at = look.then(|| now.after(STRAY_CHECK));
     }
 
-    pub(super) fn kill_strays(&mut self) {
+    pub(super) fn kill_strays(&mut self, now: Mono) {
         let origin = self.stray_origin();
         let (log, announcements) = (&mut self.log, &mut self.announcements);
-        stray::signal(origin, Signal::KILL, |pid, name| {
+        let reached = stray::signal(origin, Signal::KILL, |pid, name| {
             let message = LogMessage::StrayKilled { pid, name };
             log.write(message.level(), &message, clock::wall());
             announcements.push(Announcement::Note(Waiting::ForDown, message.to_string()));
         });
+        if reached == 0 && !procfs::is_there() {
+            // Whoever left the program's group cannot be found without /proc.
+            self.say(&LogMessage::StraysLeft);
+            let note = LogMessage::StraysLeft.to_string();
+            self.announcements.push(Announcement::Note(Waiting::ForDown, note));
+            self.cleared(now);
+        }
     }
 
     /// What no signal and no descriptor tells: the end of a program that is not

@@ -46,8 +46,8 @@ const NULL: &str = "/dev/null";
 
 /// Why there is no supervisor.
 enum Refusal {
-    /// There is one already.
-    Rival,
+    /// There is one already; what it says of itself.
+    Rival(String),
     Because(String),
 }
 
@@ -85,27 +85,37 @@ pub(crate) fn run(launch: Launch) -> u8 {
             }
             supervisor.run(survivor)
         }
-        (Err(refusal), mode) => refuse(refusal, mode),
+        (Err(refusal), mode) => {
+            let socket = launch.settings.socket_name.0.unwrap_or_default();
+            refuse(refusal, mode, &socket)
+        }
     }
 }
 
 /// Tells the launcher why, and gives the exit status.
-fn refuse(refusal: Refusal, mode: Mode) -> u8 {
-    let (text, outcome) = match refusal {
-        Refusal::Rival => (String::new(), Outcome::Rival),
-        Refusal::Because(why) => (why, Outcome::Gone(1)),
+fn refuse(refusal: Refusal, mode: Mode, socket: &Path) -> u8 {
+    let status = match &refusal {
+        Refusal::Rival(_) => 1,
+        Refusal::Because(_) => 2,
     };
-    match mode {
-        Mode::Detached(mut stream) => {
-            let lines: String = text.lines().map(|line| format!("error={line}\n")).collect();
-            let _ = writeln!(stream, "{lines}{outcome}");
-            1
+    match (mode, refusal) {
+        // The launcher turns to the rival instead.
+        (Mode::Detached(mut stream), Refusal::Rival(_)) => {
+            let _ = writeln!(stream, "{}", Outcome::Rival);
         }
-        Mode::Attached => {
-            let _ = writeln!(io::stderr(), "Error: {text}");
-            if outcome == Outcome::Rival { 1 } else { 2 }
+        (Mode::Detached(mut stream), Refusal::Because(why)) => {
+            let lines: String = why.lines().map(|line| format!("error={line}\n")).collect();
+            let _ = writeln!(stream, "{lines}{}", Outcome::Gone(status));
+        }
+        (Mode::Attached, Refusal::Rival(text)) => {
+            let rival = LaunchError::Rival { socket, status: &text };
+            let _ = write!(io::stderr(), "Error: {rival}");
+        }
+        (Mode::Attached, Refusal::Because(why)) => {
+            let _ = writeln!(io::stderr(), "Error: {why}");
         }
     }
+    status
 }
 
 /// What is ours before anything else is opened.
@@ -179,7 +189,7 @@ fn take_ownership(launch: &Launch, paths: &Paths) -> Result<Ownership, Refusal> 
     };
     let (claim, survivor) = match claimed? {
         Claimed::Ours(claim, survivor) => (claim, survivor),
-        Claimed::Theirs => return Err(Refusal::Rival),
+        Claimed::Theirs(status) => return Err(Refusal::Rival(status)),
     };
     let mut ownership = Ownership { claim, survivor, pid_file: None };
     let pid_path = launch.settings.pid_file.0.as_deref();
@@ -256,7 +266,8 @@ fn assemble(
 /// the program reaches the launcher's terminal.
 fn open_output(settings: &Settings, null: &File, paths: &Paths) -> Result<Option<Output>, String> {
     let path = settings.transcript.0.as_deref().unwrap_or(Path::new(NULL));
-    let output = if path == Path::new(NULL) {
+    // A survivor may still write to the FIFO of a supervisor that had one.
+    let output = if path == Path::new(NULL) && !paths.output.exists() {
         for stream in [StandardStream::Output, StandardStream::Error] {
             descriptor::redirect(null.as_fd(), stream)
                 .map_err(|error| unable("use", path, &error))?;

@@ -43,13 +43,14 @@ impl Core {
             Note::StartTimedOut => LogMessage::StartTimedOut(limit),
             Note::Terminated(signal) => LogMessage::Terminated(signal),
             Note::StraysLeft => LogMessage::StraysLeft,
+            Note::StraysAwaited => LogMessage::StraysAwaited,
             // Each one is told of by name when it is signalled.
             Note::StraysKilled => return,
         };
         match note {
             Note::GaveUp => self.tell_waiters(&message),
             Note::BackingOff { seconds } => self.tell_waiters(&WaiterNote::NextAttempt { seconds }),
-            Note::StopTimedOut(_) => {
+            Note::StopTimedOut(_) | Note::StraysAwaited => {
                 self.announcements.push(Announcement::Note(Waiting::ForDown, message.to_string()))
             }
             Note::ProgramEnded { .. }

@@ -261,9 +261,9 @@ impl Alarm {
     fn set(first: Duration, again: Duration) -> io::Result<()> {
         // SAFETY: an all-zero itimerval is a valid value of that plain C struct.
         let mut timer: libc::itimerval = unsafe { std::mem::zeroed() };
-        timer.it_value.tv_sec = first.as_secs() as libc::time_t;
-        timer.it_value.tv_usec = first.subsec_micros() as libc::suseconds_t;
-        timer.it_interval.tv_usec = again.subsec_micros() as libc::suseconds_t;
+        timer.it_value.tv_sec = first.as_secs() as _;
+        timer.it_value.tv_usec = first.subsec_micros() as _;
+        timer.it_interval.tv_usec = again.subsec_micros() as _;
         // SAFETY: `timer` outlives the call; the old value is not asked for.
         let result =
             unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut()) };

@@ -35,6 +35,35 @@ fn a_settle_time_of_zero_means_that_the_exec_succeeded() {
 }
 
 #[test]
+fn a_program_whose_exec_was_refused_is_never_up() {
+    let policy = Policy { settle_time: Duration::ZERO, ..defaults() };
+    let hanging = Life { exec: Exec::Hangs, ..Life::long() };
+    let mut world = World::begin(policy, &[hanging]);
+    world.tell(Event::NotExecuted);
+    assert_eq!(world.tell(Event::Executed), []);
+}
+
+#[test]
+fn a_deadline_that_is_told_too_early_changes_nothing() {
+    let deaf = Life::deaf().leaving(Strays::Deaf);
+    let mut world = World::begin(defaults(), &[Life::crash(), deaf]);
+    let mut seen = Vec::new();
+    // Backing off, settling, up, stopping, removing strays.
+    for seconds in [0.5, 1.5, 10.0, 20.0, 312.0] {
+        world.until(seconds);
+        let phase = world.machine.phase();
+        assert_eq!(world.tell(Event::Deadline), []);
+        assert_eq!(world.machine.phase(), phase);
+        seen.push(std::mem::discriminant(&phase));
+        if seconds == 10.0 {
+            world.tell(Event::Stop);
+        }
+    }
+    seen.dedup();
+    assert_eq!(seen.len(), 4, "backing off, running, stopping, clearing");
+}
+
+#[test]
 fn a_program_that_dies_before_it_has_settled_was_never_up() {
     let lives = [Life::of(0.9, Ended::Exited(1)), Life::of(0.9, Ended::Exited(1)), Life::long()];
     let mut world = World::begin(defaults(), &lives);
@@ -130,10 +159,12 @@ fn a_program_that_is_respawned_after_a_long_life_has_the_whole_start_timeout() {
 
 #[test]
 fn a_stopped_program_is_not_late() {
-    let mut world = World::begin(tested(5.0), &[Life::deaf()]);
-    world.tell(Event::Stop);
-    world.until(200.0);
-    assert_eq!(late(&world), []);
+    for event in [Event::Stop, TERMINATE] {
+        let mut world = World::begin(tested(5.0), &[Life::deaf()]);
+        world.tell(event);
+        world.until(200.0);
+        assert_eq!(late(&world), []);
+    }
     let staying = Policy { hang_around: true, ..tested(5.0) };
     let mut world = World::begin(staying, &[Life::long()]);
     world.tell(Event::Stop);

@@ -78,6 +78,16 @@ fn the_time_that_strays_take_is_part_of_the_backoff() {
 }
 
 #[test]
+fn a_start_while_strays_are_cleared_takes_the_rest_of_the_backoff_back() {
+    let life = Life::crash().leaving(Strays::Obey(secs(0.5)));
+    let mut world = World::begin(defaults(), &[life, Life::long()]);
+    world.until(0.25);
+    world.tell(Event::Start);
+    world.until(1000.0);
+    assert_eq!(world.spawns(), [0.0, 0.5]);
+}
+
+#[test]
 fn those_who_wait_for_the_end_hear_of_it_when_the_strays_are_gone_too() {
     let life = Life::long().leaving(Strays::Obey(secs(2.0)));
     let mut world = up(life, Policy { hang_around: true, ..defaults() });
@@ -138,11 +148,9 @@ fn a_stop_while_backing_off_waits_for_strays_that_were_left_before() {
         let life = Life::crash().leaving(Strays::Deaf);
         let policy = Policy { backoff_limit: 20, ..unkillable() };
         let mut world = World::begin(policy, &[Life::crash(), Life::crash(), life]);
-        // Two quick deaths make the third wait for three seconds, the next ones longer.
-        world.until(40.0);
-        while !matches!(world.machine.phase(), Phase::BackingOff { .. }) {
-            world.until(world.now.0.as_secs_f64() + 0.5);
-        }
+        // The seventh pause of nine seconds began at 39, and five went to the strays.
+        world.until(46.0);
+        assert!(matches!(world.machine.phase(), Phase::BackingOff { .. }));
         assert_eq!(world.strays, Strays::Deaf);
         world.tell(event);
         world.until(1000.0);

@@ -149,7 +149,10 @@ impl World {
         let before = self.log.len();
         let mut events = VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
+            let early = event == Event::Deadline
+                && self.machine.deadline().is_none_or(|deadline| deadline > self.now);
             let actions: Vec<Action> = self.machine.step(self.now, event).into_iter().collect();
+            assert!(!early || actions.is_empty(), "a deadline told too early led to {actions:?}");
             let wish = self.machine.wish();
             self.told.push(Told { event, actions: actions.len(), wish });
             for action in actions {

@@ -330,6 +330,14 @@ fn start_of_a_running_program_forgets_the_quick_deaths_before() {
 }
 
 #[test]
+fn stop_forgets_the_quick_deaths_before() {
+    let mut world = backing_off(staying());
+    world.tell(Event::Stop);
+    world.until(2.0);
+    assert_eq!((world.machine.phase(), world.machine.backoff()), (Phase::Idle, 0));
+}
+
+#[test]
 fn requests_that_come_before_the_fork_are_answered_by_what_will_happen() {
     let mut machine = Machine::new(defaults());
     let start = Mono(Duration::ZERO);

@@ -12,15 +12,23 @@
 //! |---|---|---|---|---|---|
 //! | Idle | spawn | done | spawn | - | - |
 //! | BackingOff | spawn now | clear strays | spawn now | - | spawn, or late |
-//! | Spawning | (already) | remembered | (already) | - | late |
+//! | Spawning | already, or remembered | remembered | as Start | - | late |
 //! | Executing | already | TERM, Stopping | TERM, Stopping | back off or give up | late |
 //! | Running | already | TERM, Stopping | TERM, Stopping | by status and age | up, or late |
-//! | Stopping | start after the end | TERM again | TERM again | clear strays | KILL |
-//! | Clearing | start when clear | done when clear | start when clear | - | KILL strays |
-//! | Finished | - | - | - | - | - |
+//! | Stopping | start after the end | TERM again, but a second Terminate: - | TERM again | clear strays | KILL |
+//! | Clearing | start when clear | done when clear | start when clear | - | KILL strays, or late |
+//! | Finished | exiting | exiting | exiting | - | - |
+
+mod terms;
+#[cfg(test)]
+mod tests;
+mod wishes;
 
 use std::time::Duration;
 
+pub(crate) use self::terms::{
+    Action, Actions, Event, Note, Phase, Policy, Reply, Tell, Terminate, Up, Wish,
+};
 use crate::vocabulary::{Ended, Mono, Pid, Signal};
 
 /// How long what the program left behind may take to obey SIGTERM before it is
@@ -28,190 +36,6 @@ use crate::vocabulary::{Ended, Mono, Pid, Signal};
 const STRAY_GRACE: Duration = Duration::from_secs(5);
 /// Between two rounds of SIGKILL to what the program left behind.
 const STRAY_KILL_INTERVAL: Duration = Duration::from_millis(500);
-
-/// The settings that the rules depend on.
-#[derive(Debug, Clone)]
-pub(crate) struct Policy {
-    /// Seconds: a shorter life counts as quick, and so many quick ones are too
-    /// many. Zero counts as one.
-    pub(crate) backoff_limit: u32,
-    pub(crate) forever: bool,
-    /// -1 stands for every death by a signal.
-    pub(crate) exit_codes: Vec<i32>,
-    /// None: SIGKILL is never sent.
-    pub(crate) stop_timeout: Option<Duration>,
-    pub(crate) start_timeout: Duration,
-    pub(crate) settle_time: Duration,
-    /// A stopped program does not end the supervisor.
-    pub(crate) hang_around: bool,
-    /// A start test, not the settle time, tells when the program is up.
-    pub(crate) tested: bool,
-    /// The supervisor stands in for the program: its exit status is the
-    /// program's.
-    pub(crate) attached: bool,
-}
-
-impl Policy {
-    fn limit(&self) -> u32 {
-        self.backoff_limit.max(1)
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Wish {
-    Up,
-    /// No program, but the supervisor stays.
-    Down,
-    /// No program and no supervisor.
-    Gone,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Phase {
-    Idle,
-    BackingOff {
-        until: Mono,
-    },
-    /// The driver was told to spawn and will say at once how that went.
-    Spawning,
-    /// Forked; whether the exec works is not known yet.
-    Executing {
-        pid: Pid,
-        since: Mono,
-        refused: bool,
-    },
-    Running {
-        pid: Pid,
-        since: Mono,
-        up: Up,
-    },
-    Stopping {
-        pid: Pid,
-        kill_at: Option<Mono>,
-    },
-    /// The program is gone; what it left behind is being removed.
-    Clearing {
-        kill_at: Option<Mono>,
-        respawn_at: Mono,
-    },
-    Finished,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Up {
-    Settling { at: Mono },
-    Testing,
-    Yes,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Event {
-    Begin,
-    /// A program that an earlier supervisor left is taken over.
-    Adopt(Pid),
-    Spawned(Pid),
-    SpawnFailed,
-    Executed,
-    NotExecuted,
-    Ended(Ended),
-    /// Nothing that the program started is alive.
-    Cleared,
-    TestPassed,
-    Start,
-    Stop,
-    Restart,
-    Exit,
-    Terminate(Terminate),
-    Deadline,
-}
-
-/// The supervisor itself was told to end by a signal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Terminate {
-    pub(crate) signal: Signal,
-    /// The program has got the signal as well, from the terminal.
-    pub(crate) delivered: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Action {
-    Spawn,
-    Kill(Pid, Signal),
-    /// Ask everything that the program left behind to end; `Cleared` follows.
-    ClearStrays,
-    KillStrays,
-    Reply(Reply),
-    Tell(Tell),
-    Note(Note),
-    /// The supervisor ends with this exit status. Always the last action.
-    Finish(u8),
-}
-
-/// The immediate answer to a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reply {
-    Started,
-    AlreadyStarted,
-    SentTerm,
-    AlreadyStopped,
-    WillRestart,
-    WillExit,
-    ExitingNow,
-}
-
-/// What clients wait for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Tell {
-    Up(Pid),
-    /// The program and what it left are gone; for good unless a spawn follows.
-    Down {
-        for_good: bool,
-    },
-    Late,
-}
-
-/// What the event log should know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Note {
-    ProgramEnded { pid: Pid, ended: Ended, exiting: bool },
-    BackingOff { seconds: u32 },
-    GaveUp,
-    StopTimedOut(Pid),
-    StartTimedOut,
-    Terminated(Signal),
-    StraysKilled,
-    StraysLeft,
-}
-
-/// A short list of actions on the stack.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Actions {
-    items: [Option<Action>; 8],
-    length: usize,
-}
-
-impl Actions {
-    fn new() -> Actions {
-        Actions { items: [None; 8], length: 0 }
-    }
-
-    fn push(&mut self, action: Action) {
-        debug_assert!(self.length < self.items.len(), "more actions than one step can ask for");
-        if let Some(slot) = self.items.get_mut(self.length) {
-            *slot = Some(action);
-            self.length += 1;
-        }
-    }
-}
-
-impl IntoIterator for Actions {
-    type Item = Action;
-    type IntoIter = std::iter::Flatten<std::array::IntoIter<Option<Action>, 8>>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.items.into_iter().flatten()
-    }
-}
 
 #[derive(Debug, Clone)]
 pub(crate) struct Machine {
@@ -387,7 +211,6 @@ impl Machine {
             Phase::Stopping { pid, .. } => {
                 out.push(Action::Note(Note::ProgramEnded { pid, ended, exiting: false }));
                 self.take_over_status(ended);
-                self.backoff = 0;
                 self.after_end(now, now, out);
             }
             Phase::Idle
@@ -482,7 +305,6 @@ impl Machine {
 
     fn become_idle(&mut self, out: &mut Actions) {
         self.phase = Phase::Idle;
-        self.start_by = None;
         out.push(Action::Tell(Tell::Down { for_good: true }));
     }
 
@@ -490,136 +312,6 @@ impl Machine {
         self.phase = Phase::Finished;
         self.start_by = None;
         out.push(Action::Finish(self.exit_status));
-    }
-
-    fn start(&mut self, now: Mono, out: &mut Actions) {
-        if self.terminated || self.phase == Phase::Finished {
-            return out.push(Action::Reply(Reply::ExitingNow));
-        }
-        match self.phase {
-            Phase::Idle | Phase::BackingOff { .. } => {
-                self.wish_up(now);
-                out.push(Action::Reply(Reply::Started));
-                self.spawn(out);
-            }
-            // The stop came before the fork, and this before it too.
-            Phase::Spawning if self.wish != Wish::Up => {
-                self.wish_up(now);
-                out.push(Action::Reply(Reply::Started));
-            }
-            Phase::Stopping { .. } => {
-                self.wish_up(now);
-                self.start_by = None;
-                out.push(Action::Reply(Reply::Started));
-            }
-            Phase::Clearing { kill_at, .. } => {
-                self.wish_up(now);
-                self.phase = Phase::Clearing { kill_at, respawn_at: now };
-                out.push(Action::Reply(Reply::Started));
-                // The strays have had their time, and may not be killed.
-                if kill_at.is_none() {
-                    self.strays_are_late(now, now, out);
-                }
-            }
-            Phase::Spawning | Phase::Executing { .. } | Phase::Running { .. } | Phase::Finished => {
-                self.backoff = 0;
-                out.push(Action::Reply(Reply::AlreadyStarted));
-            }
-        }
-    }
-
-    fn wish_up(&mut self, now: Mono) {
-        self.wish = Wish::Up;
-        self.backoff = 0;
-        self.exit_status = 0;
-        self.start_by = Some(now.after(self.policy.start_timeout));
-    }
-
-    fn stop(&mut self, now: Mono, wish: Wish, sent: Reply, already: Reply, out: &mut Actions) {
-        if self.wish != Wish::Gone {
-            self.wish = wish;
-        }
-        self.backoff = 0;
-        self.start_by = None;
-        match self.phase {
-            Phase::Executing { pid, .. }
-            | Phase::Running { pid, .. }
-            | Phase::Stopping { pid, .. } => {
-                out.push(Action::Reply(sent));
-                self.terminate_program(now, pid, Signal::TERM, out);
-            }
-            Phase::Idle => {
-                out.push(Action::Reply(already));
-                self.end_without_program(out);
-            }
-            Phase::BackingOff { .. } => {
-                out.push(Action::Reply(already));
-                self.after_end(now, now, out);
-            }
-            Phase::Spawning => out.push(Action::Reply(sent)),
-            Phase::Clearing { .. } | Phase::Finished => out.push(Action::Reply(already)),
-        }
-    }
-
-    fn end_without_program(&mut self, out: &mut Actions) {
-        match self.wish {
-            Wish::Gone => self.finish(out),
-            Wish::Up | Wish::Down => self.become_idle(out),
-        }
-    }
-
-    fn restart(&mut self, now: Mono, out: &mut Actions) {
-        if self.terminated {
-            return out.push(Action::Reply(Reply::ExitingNow));
-        }
-        match self.phase {
-            Phase::Executing { pid, .. }
-            | Phase::Running { pid, .. }
-            | Phase::Stopping { pid, .. } => {
-                self.wish_up(now);
-                // The start timeout counts from the end of the old process.
-                self.start_by = None;
-                out.push(Action::Reply(Reply::WillRestart));
-                self.terminate_program(now, pid, Signal::TERM, out);
-            }
-            Phase::Idle
-            | Phase::BackingOff { .. }
-            | Phase::Spawning
-            | Phase::Clearing { .. }
-            | Phase::Finished => self.start(now, out),
-        }
-    }
-
-    fn terminate(&mut self, now: Mono, how: Terminate, out: &mut Actions) {
-        out.push(Action::Note(Note::Terminated(how.signal)));
-        self.wish = Wish::Gone;
-        self.terminated = true;
-        self.start_by = None;
-        if self.policy.attached && how.signal == Signal::INT {
-            self.exit_status = 130;
-        }
-        match self.phase {
-            Phase::Executing { pid, .. } | Phase::Running { pid, .. } => {
-                self.phase = Phase::Stopping { pid, kill_at: self.kill_at(now) };
-                if !how.delivered {
-                    out.push(Action::Kill(pid, how.signal));
-                }
-            }
-            Phase::Idle => self.finish(out),
-            // What was left beside a respawn must go now.
-            Phase::BackingOff { .. } => self.after_end(now, now, out),
-            Phase::Spawning | Phase::Stopping { .. } | Phase::Clearing { .. } | Phase::Finished => {
-            }
-        }
-    }
-
-    fn terminate_program(&mut self, now: Mono, pid: Pid, signal: Signal, out: &mut Actions) {
-        self.phase = Phase::Stopping { pid, kill_at: self.kill_at(now) };
-        out.push(Action::Kill(pid, signal));
-    }
-
-    fn kill_at(&self, now: Mono) -> Option<Mono> {
-        self.policy.stop_timeout.map(|timeout| now.after(timeout))
     }
 
     fn deadline_passed(&mut self, now: Mono, out: &mut Actions) {
@@ -665,11 +357,8 @@ impl Machine {
             out.push(Action::Note(Note::StraysLeft));
             self.cleared(now, out);
         } else {
+            out.push(Action::Note(Note::StraysAwaited));
             self.phase = Phase::Clearing { kill_at: None, respawn_at };
         }
     }
 }
-
-#[cfg(test)]
-#[path = "machine_tests/mod.rs"]
-mod tests;
