@@ -9,7 +9,7 @@ const SESSION: &str = include_str!("golden/session.txt");
 const PROMPT: &str = "zdctl> ";
 
 const CONFIG: &str = "program ./server\nexit-codes 0, 2, -1\ntranscript out\nlogfile out\n\
-                      settle-time 0\nbackoff-limit 3";
+                      start-test-program ./await-ready\nbackoff-limit 3";
 
 /// Each command of the prompt, in a session. `wait` comes after a `kill` that
 /// ends the daemon manager too.
@@ -45,12 +45,12 @@ const COMMANDS: &[&str] = &[
     "foreground once",
 ];
 
+/// A program that ignores SIGUSR2 as soon as it counts as started.
 fn prepared() -> Sandbox {
     let sandbox = Sandbox::with_runner(CONFIG);
-    sandbox.script(
-        "server",
-        "[ \"$1\" = once ] && echo once && exit 0\ntrap '' USR2\nexec sleep 1000",
-    );
+    let once = "[ \"$1\" = once ] && echo once && exit 0";
+    sandbox.script("server", &format!("{once}\ntrap '' USR2\n: >ready\nexec sleep 1000"));
+    sandbox.script("await-ready", "until rm ready 2>/dev/null; do sleep 0.01; done");
     sandbox
 }
 
@@ -175,7 +175,9 @@ fn an_interrupt_drops_the_line_or_the_command_and_not_the_prompt() {
     sandbox.file("out", "one\ntwo\n");
     let Some(mut terminal) = terminal(&sandbox, &["-C", "app.conf"]) else { return };
     terminal.is_prompted();
-    terminal.types("start nonsense\x03");
+    terminal.types("start nonsense");
+    terminal.shows("zdctl> start nonsense");
+    terminal.types("\x03");
     terminal.shows("nonsense^C\nzdctl> ");
     assert_eq!(terminal.command("status"), "daemon manager not running\n");
     terminal.types("logtail\n");

@@ -5,7 +5,9 @@ use std::io::{Read, Write};
 use std::os::unix::fs::symlink;
 use std::process::{Child, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
-use std::thread;
+use std::thread::{self, JoinHandle};
+
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 
 use super::{Sandbox, binary, exists, wait_for, wait_until};
 
@@ -13,6 +15,7 @@ pub(crate) struct Terminal {
     child: Child,
     keyboard: File,
     screen: Arc<Mutex<String>>,
+    reader: JoinHandle<()>,
     prompt: String,
 }
 
@@ -25,23 +28,27 @@ impl Terminal {
             symlink(binary(), &name).expect("a symlink to the binary");
         }
         let pair = nix::pty::openpty(None, None).expect("a terminal");
+        for end in [&pair.master, &pair.slave] {
+            fcntl(end, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).expect("a flag");
+        }
         let slave = File::from(pair.slave);
         let stdio = || Stdio::from(slave.try_clone().expect("a descriptor"));
         let mut command = sandbox.command("setsid");
         command.args(["-c", "./zdctl"]).args(arguments);
         let child = command.stdin(stdio()).stdout(stdio()).stderr(stdio()).spawn().ok()?;
         let keyboard = File::from(pair.master);
-        let mut reader = keyboard.try_clone().expect("a descriptor");
+        let mut display = keyboard.try_clone().expect("a descriptor");
         let screen = Arc::new(Mutex::new(String::new()));
         let shared = Arc::clone(&screen);
-        thread::spawn(move || {
+        let reader = thread::spawn(move || {
             let mut chunk = [0; 4096];
-            while let Ok(count @ 1..) = reader.read(&mut chunk) {
+            while let Ok(count @ 1..) = display.read(&mut chunk) {
                 let text = String::from_utf8_lossy(&chunk[..count]).replace('\r', "");
                 shared.lock().expect("no panic").push_str(&text);
             }
         });
-        Some(Terminal { child, keyboard, screen, prompt: "zdctl> ".to_string() })
+        let prompt = "zdctl> ".to_string();
+        Some(Terminal { child, keyboard, screen, reader, prompt })
     }
 
     pub(crate) fn with_prompt(self, prompt: &str) -> Terminal {
@@ -70,10 +77,8 @@ impl Terminal {
     #[track_caller]
     pub(crate) fn shows(&self, text: &str) {
         let screen = &self.screen;
-        wait_for(&format!("{text:?} on the screen"), || {
-            let screen = screen.lock().expect("no panic");
-            eprintln!("{screen:?}");
-            screen.contains(text).then_some(())
+        wait_until(&format!("{text:?} on the screen"), || {
+            screen.lock().expect("no panic").contains(text)
         });
     }
 
@@ -104,6 +109,7 @@ impl Terminal {
         self.types(line);
         let child = &mut self.child;
         let status = wait_for("the end of the session", || child.try_wait().expect("a child"));
+        wait_until("the end of the screen", || self.reader.is_finished());
         (status, self.screen().get(before..).unwrap_or_default().to_string())
     }
 }

@@ -97,7 +97,7 @@ pub(super) fn instances() -> String {
         Message::WroteFile(_) => Message::WroteFile("/srv/app/etc/app.conf".into()),
         Message::NotOverwriting(_) => Message::NotOverwriting("/srv/app/etc/app.conf".into()),
         Message::ChangedMode(..) => Message::ChangedMode("/srv/app/bin/appctl".into(), 0o755),
-        Message::GiveTo { .. } => Message::GiveTo { user: "app".into(), paths: vec!["/a".into(), "/b".into()] },
+        Message::Gave { .. } => Message::Gave { path: "/srv/app/log".into(), user: "app".into() },
         Message::AllDone => Message::AllDone,
         Message::NoRunzeo => Message::NoRunzeo,
         Message::MkzeoinstUsage(_) => Message::MkzeoinstUsage("mkzeoinst".into()),
@@ -120,6 +120,7 @@ pub(super) fn instance_complaints() -> String {
         Complaint::LineBreakInProgram(_) => Complaint::LineBreakInProgram("a\nb".into()),
         Complaint::BadName(_) => Complaint::BadName("-x".into()),
         Complaint::BadUser(_) => Complaint::BadUser("a b".into()),
+        Complaint::NoSuchUser(_) => Complaint::NoSuchUser("x".into()),
         Complaint::Unable(..) => Complaint::Unable("create", PathBuf::from("/x"), missing()),
     )
 }

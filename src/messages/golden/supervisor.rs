@@ -49,6 +49,7 @@ pub(super) fn records() -> String {
         StrayTerminated { .. } => StrayTerminated { pid: pid(), name: "x" },
         StrayKilled { .. } => StrayKilled { pid: pid(), name: "x" },
         StraysLeft => StraysLeft,
+        StraysAwaited => StraysAwaited,
         Terminated(_) => Terminated(Signal::TERM),
         Forwarded { .. } => Forwarded { signal: Signal::HUP, pid: pid() },
         Requested { .. } => Requested { what: "stop", uid: 0 },
