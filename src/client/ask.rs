@@ -12,7 +12,7 @@ use crate::messages::client::{Complain, exit};
 use crate::protocol::{Line, Outcome, Status};
 use crate::sys::clock;
 use crate::sys::poll::{self, Watch};
-use crate::sys::signal::{self, SelfPipe};
+use crate::sys::signal::SelfPipe;
 use crate::sys::{descriptor, identity, socket};
 use crate::vocabulary::{Mono, Pid, Signal};
 
@@ -294,7 +294,6 @@ impl Watcher {
     }
 
     fn end(self, held: Held) -> Wait {
-        let _ = signal::reset(Signal::INT);
         Wait { held, dots: self.dots }
     }
 }

@@ -77,8 +77,10 @@ impl Client {
             complain(&Complain::CannotLaunch(&error));
             exit::FAILED
         };
-        // Before the fork: an interrupt must not find us without it.
-        TERMINAL_SIGNALS.into_iter().try_for_each(signal::set_ignored).map_err(cannot)?;
+        // Before the fork: an interrupt must not find us without it. It stays
+        // ignored: a prompt goes on with catching it, anyone else ends.
+        signal::set_ignored(Signal::INT).map_err(cannot)?;
+        signal::set_ignored(Signal::QUIT).map_err(cannot)?;
         match process::fork() {
             Ok(Fork::Child) => {
                 signal::reset_all();
@@ -86,23 +88,14 @@ impl Client {
             }
             Ok(Fork::Parent(pid)) => {
                 let ended = process::wait_for(pid).map_err(cannot);
-                reset_terminal_signals().map_err(cannot)?;
+                signal::reset(Signal::QUIT).map_err(cannot)?;
                 let ended = ended?;
                 if matches!(ended, Ended::Signalled { signal: Signal::INT, .. }) {
                     print_line(&"");
                 }
                 Ok(ended.shell_status())
             }
-            Err(error) => {
-                reset_terminal_signals().map_err(cannot)?;
-                Err(cannot(error))
-            }
+            Err(error) => Err(cannot(error)),
         }
     }
-}
-
-const TERMINAL_SIGNALS: [Signal; 2] = [Signal::INT, Signal::QUIT];
-
-fn reset_terminal_signals() -> io::Result<()> {
-    TERMINAL_SIGNALS.into_iter().try_for_each(signal::reset)
 }
