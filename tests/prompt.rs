@@ -1,8 +1,10 @@
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
+use nix::sys::signal::Signal;
+
 use crate::harness::{
-    Output, Sandbox, Terminal, assert_golden, binary, is_alive, skip, wait_until,
+    Output, Sandbox, Terminal, assert_golden, binary, is_alive, send_signal, skip, wait_until,
 };
 
 const SESSION: &str = include_str!("golden/session.txt");
@@ -197,6 +199,31 @@ fn an_interrupt_drops_the_line_or_the_command_and_not_the_prompt() {
     terminal.shows("./server\n^C\nzdctl> ");
     let (status, rest) = terminal.last("quit\n");
     assert_eq!((status.code(), rest.as_str()), (Some(0), "quit\ndaemon manager not running\n"));
+}
+
+/// "^C drops the line, never the shell", whenever it comes: also at the moment
+/// between the end of a command and the next prompt.
+#[test]
+fn no_interrupt_at_any_moment_ends_the_session() {
+    let sandbox = prepared();
+    link_zdctl(&sandbox);
+    let mut command = sandbox.command("./zdctl");
+    command.args(["-C", "app.conf"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().expect("zdctl");
+    let pid = i32::try_from(child.id()).expect("a pid");
+    let mut input = child.stdin.take().expect("a pipe");
+    let answers = BufReader::new(child.stdout.take().expect("a pipe"));
+    let mut answers = answers.lines().map_while(Result::ok).filter(|line| !line.is_empty());
+    for round in 0..100 {
+        let line = if round % 2 == 0 { "status" } else { "!echo daemon" };
+        input.write_all(format!("{line}\n").as_bytes()).expect("a session that lives");
+        let answer = answers.next().unwrap_or_else(|| panic!("the session ended in round {round}"));
+        // The interrupt may have dropped the beginning of this line.
+        assert!(answer.starts_with("daemon") || answer.starts_with("*** Unknown"), "{answer}");
+        send_signal(pid, Signal::SIGINT);
+    }
+    drop(input);
+    assert_eq!(child.wait().expect("zdctl").code(), Some(0));
 }
 
 /// An interrupt at the prompt is none for the program that was started there.
