@@ -13,7 +13,7 @@ use crate::messages::supervisor::LaunchError;
 use crate::protocol::{Line, Outcome, Status};
 use crate::sys::clock;
 use crate::sys::poll::{self, Watch};
-use crate::sys::signal::{self, SelfPipe};
+use crate::sys::signal::SelfPipe;
 use crate::sys::{descriptor, identity, socket};
 use crate::vocabulary::{Mono, Pid, Signal};
 
@@ -316,7 +316,6 @@ impl Watcher {
     }
 
     fn end(self, held: Held) -> Wait {
-        let _ = signal::reset(Signal::INT);
         Wait { held, dots: self.dots }
     }
 }

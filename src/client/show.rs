@@ -105,5 +105,8 @@ fn program(client: &Client) -> String {
 }
 
 fn line(label: &str, value: &str) -> String {
-    format!("{:LABEL$}{value}", format!("{label}:"))
+    let label = format!("{label}:");
+    // A label that fills its column still ends in a blank.
+    let blank = if label.len() < LABEL { "" } else { " " };
+    format!("{label:LABEL$}{blank}{value}")
 }

@@ -2,6 +2,7 @@
 //! it, waiting for events with a limit, and nothing left behind at the end.
 
 mod life;
+mod terminal;
 
 use std::ffi::OsStr;
 use std::fmt::{self, Debug};
@@ -16,6 +17,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 pub(crate) use self::life::{may_unshare, wait_until_interruptible};
+pub(crate) use terminal::Terminal;
 
 /// Marks every process of a sandbox, so that none can escape it unseen.
 const MARK: &str = "ZDAEMON_TEST_SANDBOX";
@@ -406,4 +408,18 @@ pub(crate) fn rest_of(stream: &mut UnixStream) -> String {
 /// Whether a file is there.
 pub(crate) fn exists(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
+}
+
+/// Asserts that a text is the one of `tests/golden/NAME`; with
+/// `ZDAEMON_WRITE_GOLDEN` set, writes that file anew instead.
+#[track_caller]
+pub(crate) fn assert_golden(name: &str, golden: &str, now: &str) {
+    if std::env::var_os("ZDAEMON_WRITE_GOLDEN").is_some() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+        return fs::write(path, now).expect("a golden file to write");
+    }
+    for (number, (now, golden)) in now.lines().zip(golden.lines()).enumerate() {
+        assert_eq!(now, golden, "line {} of tests/golden/{name}", number + 1);
+    }
+    assert_eq!(now.lines().count(), golden.lines().count(), "lines of tests/golden/{name}");
 }
