@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use super::{Client, Exit, complain};
 use crate::messages::client::{Complain, exit};
+use crate::messages::supervisor::LaunchError;
 use crate::protocol::{Line, Outcome, Status};
 use crate::sys::clock;
 use crate::sys::poll::{self, Watch};
-use crate::sys::signal::{self, SelfPipe};
+use crate::sys::signal::SelfPipe;
 use crate::sys::{descriptor, identity, socket};
 use crate::vocabulary::{Mono, Pid, Signal};
 
@@ -71,6 +72,10 @@ impl Client {
     /// None where nobody listens.
     pub(super) fn connect(&self) -> Result<Option<UnixStream>, Exit> {
         let path = &self.paths.socket;
+        if path.as_os_str().len() > socket::LONGEST_PATH {
+            let longest = socket::LONGEST_PATH;
+            return Err(self.usage(&LaunchError::SocketPathTooLong { path, longest }));
+        }
         let connected = socket::connect(path, ANSWER_LIMIT);
         let stream = match connected {
             Ok(stream) => stream,
@@ -311,7 +316,6 @@ impl Watcher {
     }
 
     fn end(self, held: Held) -> Wait {
-        let _ = signal::reset(Signal::INT);
         Wait { held, dots: self.dots }
     }
 }

@@ -40,7 +40,7 @@ fn start_program(client: &Client, arguments: &[OsString]) -> Result<Exit, Exit> 
             if !client.settings.daemon.0 {
                 return client.supervise_here(&words);
             }
-            let survivor = client.survivor();
+            let survivor = client.survivor().map_err(|_| exit::FAILED)?;
             let wait = client.launch(&words, client.start_limit())?;
             match (wait.held, survivor) {
                 (Held::Outcome(Outcome::Up(pid)), Some(before)) if pid == before => {
@@ -127,7 +127,7 @@ fn stop_program(client: &Client) -> Result<Exit, Exit> {
 
 /// A program whose supervisor was killed gets a new one that stops it.
 fn stop_without_supervisor(client: &Client) -> Result<Exit, Exit> {
-    if client.survivor().is_none() {
+    if client.survivor()?.is_none() {
         client.say(&Say::SupervisorNotRunning);
         return Ok(exit::DONE);
     }

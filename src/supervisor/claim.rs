@@ -148,8 +148,7 @@ impl Claim {
         let path = &self.paths.socket;
         let Ok(found) = fs::symlink_metadata(path) else { return Ok(false) };
         if !found.file_type().is_socket() {
-            let error = io::Error::from(io::ErrorKind::AlreadyExists);
-            return Err(unable("create socket", path, &error));
+            return Err(LaunchError::NotASocket(path).to_string());
         }
         if let Ok(mut stream) = socket::connect(path, ANSWER_LIMIT) {
             // Not one of ours, which would hold the lock.

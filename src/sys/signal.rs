@@ -131,7 +131,9 @@ pub(crate) struct Caught {
 }
 
 impl SelfPipe {
-    /// Catches `signals`, numbers up to 31, from now on.
+    /// Catches `signals`, numbers up to 31, from now on. When this is dropped
+    /// they stay caught and do nothing, so that a prompt has no moment between
+    /// two commands in which an interrupt ends it.
     pub(crate) fn catch(signals: &[Signal]) -> io::Result<SelfPipe> {
         let (read, write) = descriptor::pipe()?;
         descriptor::set_nonblocking(read.as_fd())?;

@@ -1,6 +1,9 @@
 //! What every test of the binary stands on: a folder of its own, commands run in
 //! it, waiting for events with a limit, and nothing left behind at the end.
 
+mod life;
+mod terminal;
+
 use std::ffi::OsStr;
 use std::fmt::{self, Debug};
 use std::fs;
@@ -9,8 +12,12 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
+
+pub(crate) use self::life::{may_unshare, wait_until_interruptible};
+pub(crate) use terminal::Terminal;
 
 /// Marks every process of a sandbox, so that none can escape it unseen.
 const MARK: &str = "ZDAEMON_TEST_SANDBOX";
@@ -23,8 +30,28 @@ pub(crate) fn binary() -> PathBuf {
         .map_or_else(|| env!("CARGO_BIN_EXE_zdaemon").into(), PathBuf::from)
 }
 
+/// Runs what writes an executable. A child that another test is just forking
+/// would have it open for writing too, and then nobody could execute it.
+pub(crate) fn without_forks<T>(write: impl FnOnce() -> T) -> T {
+    let _alone = FORK.lock().unwrap_or_else(PoisonError::into_inner);
+    write()
+}
+
+fn spawn(command: &mut Command) -> Child {
+    without_forks(|| command.spawn().expect("a command"))
+}
+
+static FORK: Mutex<()> = Mutex::new(());
+
 pub(crate) fn is_root() -> bool {
     nix::unistd::geteuid().is_root()
+}
+
+/// Whether the program is on PATH or where root's programs are.
+pub(crate) fn has_program(name: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
+    folders.into_iter().any(|folder| folder.join(name).is_file())
 }
 
 /// Says why a test cannot run here, past the capture of the test runner, so that
@@ -72,7 +99,8 @@ impl Sandbox {
     /// An executable shell script.
     pub(crate) fn script(&self, name: &str, body: &str) -> PathBuf {
         use std::os::unix::fs::PermissionsExt;
-        let path = self.file(name, &format!("#!/bin/sh\n{body}\n"));
+        let text = format!("#!/bin/sh\n{body}\n");
+        let path = without_forks(|| self.file(name, &text));
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("an executable");
         path
     }
@@ -110,8 +138,7 @@ impl Sandbox {
 
     pub(crate) fn finish(&self, command: &mut Command) -> Output {
         let shown = format!("{command:?}");
-        let child =
-            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a command");
+        let child = spawn(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
         wait_for_output(child, shown)
     }
 
@@ -286,7 +313,7 @@ impl Background {
     pub(crate) fn of(command: &mut Command) -> Background {
         let shown = format!("{command:?}");
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        Background { child: command.spawn().expect("a command"), shown }
+        Background { child: spawn(command), shown }
     }
 
     pub(crate) fn pid(&self) -> i32 {
@@ -381,4 +408,18 @@ pub(crate) fn rest_of(stream: &mut UnixStream) -> String {
 /// Whether a file is there.
 pub(crate) fn exists(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
+}
+
+/// Asserts that a text is the one of `tests/golden/NAME`; with
+/// `ZDAEMON_WRITE_GOLDEN` set, writes that file anew instead.
+#[track_caller]
+pub(crate) fn assert_golden(name: &str, golden: &str, now: &str) {
+    if std::env::var_os("ZDAEMON_WRITE_GOLDEN").is_some() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+        return fs::write(path, now).expect("a golden file to write");
+    }
+    for (number, (now, golden)) in now.lines().zip(golden.lines()).enumerate() {
+        assert_eq!(now, golden, "line {} of tests/golden/{name}", number + 1);
+    }
+    assert_eq!(now.lines().count(), golden.lines().count(), "lines of tests/golden/{name}");
 }
