@@ -72,6 +72,15 @@ pub(crate) fn write(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
     }
 }
 
+/// Copies what waits in one pipe into another, at most `most` bytes, without
+/// taking it out and without waiting.
+pub(crate) fn peek(from: BorrowedFd<'_>, into: BorrowedFd<'_>, most: usize) -> io::Result<usize> {
+    // SAFETY: tee takes four numbers and touches no memory of ours.
+    let count =
+        unsafe { libc::tee(from.as_raw_fd(), into.as_raw_fd(), most, libc::SPLICE_F_NONBLOCK) };
+    usize::try_from(count).map_err(|_| io::Error::last_os_error())
+}
+
 pub(crate) fn make_fifo(path: &Path, mode: u32) -> io::Result<()> {
     let path = CString::new(path.as_os_str().as_bytes())?;
     // SAFETY: `path` is NUL-terminated and lives through the call.
