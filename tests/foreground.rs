@@ -132,7 +132,7 @@ fn as_pid_1_it_obeys_sigterm() {
     }
     let sandbox = Sandbox::with_runner("program ./deep\ndaemon off");
     sandbox.script("deep", "setsid sleep 1000 &\necho $$ > up; while :; do sleep 0.02; done");
-    let container = crate::harness::background(&mut as_pid_1(&sandbox));
+    let container = crate::harness::Background::of(&mut as_pid_1(&sandbox));
     assert!(sandbox.wait_for_number("up") > 1);
     let supervisor = wait_for("the supervisor from outside", || {
         let name = binary().display().to_string();

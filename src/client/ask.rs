@@ -13,7 +13,7 @@ use crate::messages::supervisor::LaunchError;
 use crate::protocol::{Line, Outcome, Status};
 use crate::sys::clock;
 use crate::sys::poll::{self, Watch};
-use crate::sys::signal::{self, SelfPipe};
+use crate::sys::signal::SelfPipe;
 use crate::sys::{descriptor, identity, socket};
 use crate::vocabulary::{Mono, Pid, Signal};
 
@@ -21,6 +21,8 @@ use crate::vocabulary::{Mono, Pid, Signal};
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 /// The longest reply that is read.
 const LONGEST_REPLY: u64 = 4 << 20;
+/// As much is shown of a reply that is not understood.
+const LONGEST_QUOTE: usize = 100;
 /// Between two questions to a supervisor that cannot hold a request.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -48,7 +50,9 @@ impl Client {
     pub(super) fn status(&self) -> Result<Option<Status>, Exit> {
         let Some(mut stream) = self.connect()? else { return Ok(None) };
         match exchange(&mut stream, b"status\n") {
-            Ok(reply) => Ok(Status::parse(&reply)),
+            // It ended before it could say anything.
+            Ok(reply) if reply.is_empty() => Ok(None),
+            Ok(reply) => Status::parse(&reply).map(Some).ok_or_else(|| self.puzzled(&reply)),
             Err(error) if is_time_out(&error) => Err(self.silent()),
             // It ended while we asked.
             Err(_) => Ok(None),
@@ -87,6 +91,14 @@ impl Client {
             }
         };
         Ok(Some(stream))
+    }
+
+    /// Somebody is there, and what it says is no status.
+    fn puzzled(&self, reply: &[u8]) -> Exit {
+        let line = reply.split(|byte| *byte == b'\n').next().unwrap_or(reply);
+        let line = line.get(..LONGEST_QUOTE).unwrap_or(line);
+        complain(&Complain::NoStatus { socket: &self.paths.socket, reply: line });
+        exit::UNCLEAR
     }
 
     fn silent(&self) -> Exit {
@@ -178,7 +190,11 @@ fn is_time_out(error: &io::Error) -> bool {
 /// One question, one answer.
 fn exchange(stream: &mut UnixStream, line: &[u8]) -> io::Result<Vec<u8>> {
     stream.set_read_timeout(Some(ANSWER_LIMIT))?;
-    stream.write_all(line)?;
+    match stream.write_all(line) {
+        // Whoever closes without listening to us may have said why.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
+        other => other?,
+    }
     let mut reply = Vec::new();
     let end = clock::monotonic().after(ANSWER_LIMIT);
     let mut bounded = stream.take(LONGEST_REPLY);
@@ -188,6 +204,7 @@ fn exchange(stream: &mut UnixStream, line: &[u8]) -> io::Result<Vec<u8>> {
             Ok(0) => return Ok(reply),
             Ok(count) => reply.extend_from_slice(chunk.get(..count).unwrap_or(&[])),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => return Ok(reply),
             Err(error) => return Err(error),
         }
         if clock::monotonic() > end {
@@ -299,7 +316,6 @@ impl Watcher {
     }
 
     fn end(self, held: Held) -> Wait {
-        let _ = signal::reset(Signal::INT);
         Wait { held, dots: self.dots }
     }
 }

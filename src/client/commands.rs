@@ -4,7 +4,6 @@
 use std::ffi::OsString;
 
 use super::{Client, Exit, foreground, print_line, prompt, show, start_stop, tail};
-use crate::config::options::Opt;
 use crate::messages::client::{Say, exit};
 use crate::text;
 
@@ -60,7 +59,7 @@ const COMMANDS: &[Command] = &[
     Command { name: "show", argument: "[what]", looks_first: false, run: show::show, help: &[
         "Show the options (show options, the default),",
         "the program itself (show python), or both (show all)."] },
-    Command { name: "start", argument: "[args]", looks_first: true, run: start_stop::start, help: &[
+    Command { name: "start", argument: "", looks_first: true, run: start_stop::start, help: &[
         "Start the daemon process.",
         "If it is already running, do nothing."] },
     Command { name: "status", argument: "[-l]", looks_first: true, run: show::status, help: &[
@@ -99,7 +98,6 @@ pub(crate) fn help_text(program: &str) -> String {
         "[options] [action [arguments]]",
         "Actions are words like start, stop and status; the action help lists them.\n\
          Without an action, or with -i, commands are read at a prompt.",
-        Opt::is_for_command_line,
     )
 }
 
@@ -114,7 +112,6 @@ pub(crate) fn supervisor_help_text(program: &str) -> String {
          1 when the program ended too often too soon: a life shorter than backoff-limit\n\
          seconds is too short; each makes the next attempt wait one second longer, and\n\
          backoff-limit of them in a row are too many unless forever is on.",
-        Opt::is_for_command_line,
     )
 }
 

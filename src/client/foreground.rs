@@ -2,6 +2,7 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::io;
 use std::path::Path;
 
 use super::{Client, Exit, complain, print_line};
@@ -72,29 +73,29 @@ impl Client {
     /// Runs `work` in a child that has the terminal's signals to itself, and
     /// gives back its exit status.
     pub(super) fn in_child(&self, work: impl FnOnce() -> u8) -> Result<Exit, Exit> {
-        let cannot = |error: std::io::Error| {
+        let cannot = |error: io::Error| {
             complain(&Complain::CannotLaunch(&error));
             exit::FAILED
         };
-        match process::fork().map_err(cannot)? {
-            Fork::Child => {
+        // Before the fork: an interrupt must not find us without it. It stays
+        // ignored: a prompt goes on with catching it, anyone else ends.
+        signal::set_ignored(Signal::INT).map_err(cannot)?;
+        signal::set_ignored(Signal::QUIT).map_err(cannot)?;
+        match process::fork() {
+            Ok(Fork::Child) => {
                 signal::reset_all();
                 process::exit_now(work())
             }
-            Fork::Parent(pid) => {
-                for terminal in [Signal::INT, Signal::QUIT] {
-                    signal::set_ignored(terminal).map_err(cannot)?;
-                }
+            Ok(Fork::Parent(pid)) => {
                 let ended = process::wait_for(pid).map_err(cannot);
-                for terminal in [Signal::INT, Signal::QUIT] {
-                    signal::reset(terminal).map_err(cannot)?;
-                }
+                signal::reset(Signal::QUIT).map_err(cannot)?;
                 let ended = ended?;
                 if matches!(ended, Ended::Signalled { signal: Signal::INT, .. }) {
                     print_line(&"");
                 }
                 Ok(ended.shell_status())
             }
+            Err(error) => Err(cannot(error)),
         }
     }
 }

@@ -106,6 +106,9 @@ impl Client {
     fn one_command(&mut self, words: &[OsString]) -> Exit {
         let Some((first, rest)) = words.split_first() else { return exit::DONE };
         let line = words.join(OsStr::new(" "));
+        if line.as_bytes().trim_ascii().is_empty() {
+            return show::status(self, &[]);
+        }
         let (name, rest) = match shorthand(first) {
             Some((name, argument)) => {
                 let argument = (!argument.is_empty()).then_some(argument);

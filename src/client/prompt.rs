@@ -19,7 +19,7 @@ use crate::quote::joined;
 use crate::sys::descriptor::{self, StandardStream};
 use crate::sys::poll::{Watch, poll};
 use crate::sys::process::{self, Reaped};
-use crate::sys::signal::{self, SelfPipe};
+use crate::sys::signal::SelfPipe;
 use crate::vocabulary::Signal;
 
 /// How long `quit` waits for a daemon manager without a program to end.
@@ -125,12 +125,6 @@ impl Input {
     /// is its own.
     fn read(&mut self) -> io::Result<Read> {
         let signals = SelfPipe::catch(&[Signal::INT])?;
-        let result = self.read_with(&signals);
-        signal::reset(Signal::INT)?;
-        result
-    }
-
-    fn read_with(&mut self, signals: &SelfPipe) -> io::Result<Read> {
         loop {
             if let Some(end) = memchr::memchr(b'\n', &self.received) {
                 let mut line: Vec<u8> = self.received.drain(..=end).collect();
@@ -215,8 +209,11 @@ fn reloaded(client: &mut Client, arguments: &[OsString]) -> Result<(), Error> {
         if !invocation.words.is_empty() {
             return Err(Error::new(CommandLine::NoActionWithReload));
         }
+        // Who shares the file with other programs goes on doing so.
+        let foreign_sections = given.foreign_sections;
         given = invocation.given;
         given.config_file = given.config_file.or(file);
+        given.foreign_sections |= foreign_sections;
     }
     client.settings = merge::load(&given, &client.base)?;
     client.invocation.given = given;

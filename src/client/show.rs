@@ -44,14 +44,15 @@ pub(super) fn status(client: &mut Client, arguments: &[OsString]) -> Exit {
 
 fn status_without_supervisor(client: &Client) -> Exit {
     match client.survivor() {
-        Some(pid) => {
+        Ok(Some(pid)) => {
             client.say(&Say::Unsupervised(pid));
             exit::UNCLEAR
         }
-        None => {
+        Ok(None) => {
             client.say(&Say::SupervisorNotRunning);
             exit::NOT_RUNNING
         }
+        Err(status) => status,
     }
 }
 
@@ -104,5 +105,8 @@ fn program(client: &Client) -> String {
 }
 
 fn line(label: &str, value: &str) -> String {
-    format!("{:LABEL$}{value}", format!("{label}:"))
+    let label = format!("{label}:");
+    // A label that fills its column still ends in a blank.
+    let blank = if label.len() < LABEL { "" } else { " " };
+    format!("{label:LABEL$}{blank}{value}")
 }

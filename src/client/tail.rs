@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::{Client, Exit, print_line, start_stop, wait_for_signal};
 use crate::messages::client::{Say, exit};
 use crate::sys::identity;
-use crate::sys::signal::{self, SelfPipe};
+use crate::sys::signal::SelfPipe;
 use crate::vocabulary::Signal;
 
 /// How many lines of what is there already are shown, out of so many bytes.
@@ -78,12 +78,13 @@ fn follow(path: &Path) -> io::Result<()> {
     let mut place = print_end(&mut file)?;
     loop {
         if wait_for_signal(&signals, INTERVAL) {
-            signal::reset(Signal::INT)?;
             print_line(&"");
             return Ok(());
         }
         place = print_new(&mut file, place)?;
         if let Some(newer) = newer_file(&file, path) {
+            // What was written between the look above and the change of files.
+            print_new(&mut file, place)?;
             file = newer;
             place = print_new(&mut file, 0)?;
         }

@@ -152,7 +152,7 @@ pub(crate) struct CannotOpen {
 
 impl fmt::Display for CannotOpen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "unable to open event log {}: {}", self.path.display(), self.reason)
+        write!(f, "unable to open event log {}: {}", self.path.display(), Errno(&self.reason))
     }
 }
 
@@ -175,7 +175,7 @@ impl fmt::Display for Notice<'_> {
                 write!(f, "{records} records before this one were lost: {}", Errno(reason))
             }
             Notice::CannotRotate { path, reason } => {
-                write!(f, "unable to rotate {}: {reason}; writing on", path.display())
+                write!(f, "unable to rotate {}: {}; writing on", path.display(), Errno(reason))
             }
         }
     }

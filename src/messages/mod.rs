@@ -4,6 +4,8 @@
 
 pub(crate) mod client;
 pub(crate) mod eventlog;
+#[cfg(test)]
+mod golden;
 pub(crate) mod options;
 pub(crate) mod scaffold;
 pub(crate) mod supervisor;

@@ -6,6 +6,8 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use super::supervisor::Errno;
+
 /// What was done, and how to ask.
 #[derive(Debug)]
 pub(crate) enum Message {
@@ -105,7 +107,7 @@ impl fmt::Display for Complaint {
             ),
             Complaint::BadUser(user) => write!(f, "'{user}' is not a user name or number"),
             Complaint::Unable(verb, path, error) => {
-                write!(f, "unable to {verb} {}: {error}", path.display())
+                write!(f, "unable to {verb} {}: {}", path.display(), Errno(error))
             }
         }
     }

@@ -37,6 +37,9 @@ impl Core {
                 }
                 LogMessage::ProgramEnded { pid, ended, exiting }
             }
+            Note::ProgramStopped { pid, ended } => {
+                LogMessage::ProgramEnded { pid, ended, exiting: false }
+            }
             Note::BackingOff { seconds } => LogMessage::BackingOff { seconds },
             Note::GaveUp => LogMessage::GaveUp,
             Note::StopTimedOut(pid) => LogMessage::StopTimedOut(pid),
@@ -54,6 +57,7 @@ impl Core {
                 self.announcements.push(Announcement::Note(Waiting::ForDown, message.to_string()))
             }
             Note::ProgramEnded { .. }
+            | Note::ProgramStopped { .. }
             | Note::StartTimedOut
             | Note::Terminated(_)
             | Note::StraysKilled

@@ -8,16 +8,15 @@ const COLUMN: usize = 15;
 const COLUMNS_A_LINE: usize = 5;
 
 /// What `-h` prints for a role: purpose, usage, options, remark.
-pub(crate) fn options(
-    program: &str,
-    purpose: &str,
-    usage: &str,
-    remark: &str,
-    is_listed: fn(&Opt) -> bool,
-) -> String {
+pub(crate) fn options(program: &str, purpose: &str, usage: &str, remark: &str) -> String {
     let mut text = format!("{program} -- {purpose}\n\nUsage: {program} {usage}\n\n");
-    for option in OPTIONS.iter().filter(|option| is_listed(option)) {
+    for option in OPTIONS.iter().filter(|option| option.is_for_command_line()) {
         text.push_str(&option_line(option));
+        text.push('\n');
+    }
+    text.push_str("\nOnly in the configuration file:\n");
+    for option in OPTIONS.iter().filter(|option| !option.is_for_command_line()) {
+        text.push_str(&key_line(option));
         text.push('\n');
     }
     text.push('\n');
@@ -30,12 +29,21 @@ fn option_line(option: &Opt) -> String {
     let short = option.short.map(|letter| format!("-{letter}"));
     let long = (!option.key.is_empty()).then(|| format!("--{}", option.key));
     let names: Vec<String> = [short, long].into_iter().flatten().collect();
+    told(&names.join("/"), option)
+}
+
+/// `hang-around yes/no -- summary (default off)`
+fn key_line(option: &Opt) -> String {
+    told(option.key, option)
+}
+
+fn told(names: &str, option: &Opt) -> String {
     let argument = option.argument.map_or(String::new(), |argument| format!(" {argument}"));
     let default = match option.default {
         "" => String::new(),
         default => format!(" (default {default})"),
     };
-    format!("{}{argument} -- {}{default}", names.join("/"), option.help)
+    format!("{names}{argument} -- {}{default}", option.help)
 }
 
 /// The list that `help` prints: sorted, row by row.

@@ -209,7 +209,7 @@ impl Machine {
             }
             Phase::Running { pid, since, .. } => self.ended_by_itself(now, pid, since, ended, out),
             Phase::Stopping { pid, .. } => {
-                out.push(Action::Note(Note::ProgramEnded { pid, ended, exiting: false }));
+                out.push(Action::Note(Note::ProgramStopped { pid, ended }));
                 self.take_over_status(ended);
                 self.after_end(now, now, out);
             }

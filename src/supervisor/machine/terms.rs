@@ -149,10 +149,16 @@ pub(crate) enum Tell {
 /// What the event log should know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Note {
+    /// By itself.
     ProgramEnded {
         pid: Pid,
         ended: Ended,
         exiting: bool,
+    },
+    /// As it was told to.
+    ProgramStopped {
+        pid: Pid,
+        ended: Ended,
     },
     BackingOff {
         seconds: u32,

@@ -180,7 +180,7 @@ fn restart_of_a_running_program_spawns_again_at_its_end_whatever_its_exit_status
     assert_eq!(world.spawns(), [0.0, 4.5]);
     assert_eq!((world.machine.wish(), world.machine.backoff()), (Wish::Up, 0));
     let ended = Ended::Exited(0);
-    let note = Action::Note(Note::ProgramEnded { pid: pid(1), ended, exiting: false });
+    let note = Action::Note(Note::ProgramStopped { pid: pid(1), ended });
     assert_eq!(world.times_of(note), [4.5]);
 }
 
