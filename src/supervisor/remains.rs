@@ -9,7 +9,7 @@ use crate::messages::supervisor::LogMessage;
 use crate::procfs;
 use crate::sys::clock;
 use crate::sys::process::{self, Reaped};
-use crate::vocabulary::{Ended, Mono, Signal};
+use crate::vocabulary::{Ended, Mono, Pid, Signal};
 
 /// How often strays that are not our children are looked for while they are
 /// being removed.
@@ -49,6 +49,21 @@ impl Core {
             return self.cleared(now);
         }
         self.check_at = look.then(|| now.after(STRAY_CHECK));
+    }
+
+    /// Whether anything lives that the program started. A start test that is
+    /// just being killed is no such thing.
+    pub(super) fn leaves_strays(&self) -> bool {
+        loop {
+            match process::reap() {
+                Reaped::Child(..) => {}
+                Reaped::NoChildren => return false,
+                Reaped::NoneEnded => break,
+            }
+        }
+        let test = self.recipe.test.as_ref().and_then(|test| test.leader).map(Pid::get);
+        let strays = stray::find(self.stray_origin());
+        !procfs::is_there() || strays.iter().any(|(_, stat)| Some(stat.session) != test)
     }
 
     pub(super) fn kill_strays(&mut self, now: Mono) {
