@@ -1,8 +1,7 @@
 //! What of a program is left when it has ended, or was never our child: its
 //! strays, and the end of an adopted one. Carries out; the machine decides.
 
-use super::control::Waiting;
-use super::core::{ADOPTED_CHECK, Announcement, Core};
+use super::core::{ADOPTED_CHECK, Core};
 use super::machine::Phase;
 use super::stray;
 use crate::messages::supervisor::LogMessage;
@@ -68,17 +67,15 @@ impl Core {
 
     pub(super) fn kill_strays(&mut self, now: Mono) {
         let origin = self.stray_origin();
-        let (log, announcements) = (&mut self.log, &mut self.announcements);
         let reached = stray::signal(origin, Signal::KILL, |pid, name| {
             let message = LogMessage::StrayKilled { pid, name };
-            log.write(message.level(), &message, clock::wall());
-            announcements.push(Announcement::Note(Waiting::ForDown, message.to_string()));
+            self.say(&message);
+            self.tell_all(&message);
         });
         if reached == 0 && !procfs::is_there() {
             // Whoever left the program's group cannot be found without /proc.
             self.say(&LogMessage::StraysLeft);
-            let note = LogMessage::StraysLeft.to_string();
-            self.announcements.push(Announcement::Note(Waiting::ForDown, note));
+            self.tell_all(&LogMessage::StraysLeft);
             self.cleared(now);
         }
     }

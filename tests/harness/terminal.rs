@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 
-use super::{Sandbox, binary, exists, wait_for, wait_until};
+use super::{Sandbox, binary, exists, wait_a_while, wait_for, wait_until};
 
 pub(crate) struct Terminal {
     child: Child,
@@ -77,9 +77,8 @@ impl Terminal {
     #[track_caller]
     pub(crate) fn shows(&self, text: &str) {
         let screen = &self.screen;
-        wait_until(&format!("{text:?} on the screen"), || {
-            screen.lock().expect("no panic").contains(text)
-        });
+        let shown = wait_a_while(|| screen.lock().expect("no panic").contains(text).then_some(()));
+        assert!(shown.is_some(), "{text:?} is not on the screen: {:?}", self.screen());
     }
 
     pub(crate) fn types(&mut self, keys: &str) {
