@@ -8,6 +8,8 @@ mod harness;
 mod command_line;
 /// The configuration file: what it accepts, refuses and means.
 mod config_file;
+/// The event log: its records, layouts, levels and handlers.
+mod eventlog;
 /// `logtail`: the end of a file and what comes.
 mod logtail;
 /// One binary, several names: zdctl, zeoctl, zdrun, and the instance makers.
