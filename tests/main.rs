@@ -10,6 +10,8 @@ mod command_line;
 mod config_file;
 /// The event log: its records, layouts, levels and handlers.
 mod eventlog;
+/// Where event log records go: rotation, reopening, syslog, the old variables.
+mod log_delivery;
 /// `logtail`: the end of a file and what comes.
 mod logtail;
 /// One binary, several names: zdctl, zeoctl, zdrun, and the instance makers.
