@@ -6,7 +6,7 @@
 # The caller sets $conf before it uses `zd`.
 # Exit status of a check: 0 passed, 1 failed, 77 skipped (the last line says why).
 
-bin='' box='' conf='' transcript='' busy=''
+bin='' box='' conf='' transcript='' busy='' venv=''
 
 # Says why the check cannot be run here.
 skip() {
@@ -145,6 +145,27 @@ supervisor_pid() {
 respawned() {
     new_pid=$(program_pid)
     [ -n "$new_pid" ] && [ "$new_pid" != "$1" ]
+}
+
+# A port of the loopback address that nobody has.
+free_port() {
+    port=$((20000 + $$ % 10000))
+    while grep -q "$(printf ':%04X ' "$port")" /proc/net/tcp; do
+        port=$((port + 1))
+    done
+    echo "$port"
+}
+
+# make_venv NAME PACKAGE...: $venv is a virtual environment under target/ with these packages from PyPI.
+make_venv() {
+    venv=$(cd "$(dirname "$0")/.." && pwd)/target/venv/$1
+    shift
+    need python3
+    if [ "$(cat "$venv/complete" 2>/dev/null)" != "$*" ]; then
+        python3 -m venv --clear "$venv" || skip "python3 makes no virtual environment here"
+        "$venv/bin/pip" install -q "$@" || skip "PyPI cannot be reached"
+        echo "$*" >"$venv/complete"
+    fi
 }
 
 # One busy loop for each core, until the check ends or 20 minutes are over.

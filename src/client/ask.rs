@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::{Client, Exit, complain};
 use crate::messages::client::{Complain, exit};
+use crate::messages::supervisor::LaunchError;
 use crate::protocol::{Line, Outcome, Status};
 use crate::sys::clock;
 use crate::sys::poll::{self, Watch};
@@ -20,6 +21,8 @@ use crate::vocabulary::{Mono, Pid, Signal};
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 /// The longest reply that is read.
 const LONGEST_REPLY: u64 = 4 << 20;
+/// As much is shown of a reply that is not understood.
+const LONGEST_QUOTE: usize = 100;
 /// Between two questions to a supervisor that cannot hold a request.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -47,7 +50,9 @@ impl Client {
     pub(super) fn status(&self) -> Result<Option<Status>, Exit> {
         let Some(mut stream) = self.connect()? else { return Ok(None) };
         match exchange(&mut stream, b"status\n") {
-            Ok(reply) => Ok(Status::parse(&reply)),
+            // It ended before it could say anything.
+            Ok(reply) if reply.is_empty() => Ok(None),
+            Ok(reply) => Status::parse(&reply).map(Some).ok_or_else(|| self.puzzled(&reply)),
             Err(error) if is_time_out(&error) => Err(self.silent()),
             // It ended while we asked.
             Err(_) => Ok(None),
@@ -67,6 +72,10 @@ impl Client {
     /// None where nobody listens.
     pub(super) fn connect(&self) -> Result<Option<UnixStream>, Exit> {
         let path = &self.paths.socket;
+        if path.as_os_str().len() > socket::LONGEST_PATH {
+            let longest = socket::LONGEST_PATH;
+            return Err(self.usage(&LaunchError::SocketPathTooLong { path, longest }));
+        }
         let connected = socket::connect(path, ANSWER_LIMIT);
         let stream = match connected {
             Ok(stream) => stream,
@@ -82,6 +91,14 @@ impl Client {
             }
         };
         Ok(Some(stream))
+    }
+
+    /// Somebody is there, and what it says is no status.
+    fn puzzled(&self, reply: &[u8]) -> Exit {
+        let line = reply.split(|byte| *byte == b'\n').next().unwrap_or(reply);
+        let line = line.get(..LONGEST_QUOTE).unwrap_or(line);
+        complain(&Complain::NoStatus { socket: &self.paths.socket, reply: line });
+        exit::UNCLEAR
     }
 
     fn silent(&self) -> Exit {
@@ -173,7 +190,11 @@ fn is_time_out(error: &io::Error) -> bool {
 /// One question, one answer.
 fn exchange(stream: &mut UnixStream, line: &[u8]) -> io::Result<Vec<u8>> {
     stream.set_read_timeout(Some(ANSWER_LIMIT))?;
-    stream.write_all(line)?;
+    match stream.write_all(line) {
+        // Whoever closes without listening to us may have said why.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
+        other => other?,
+    }
     let mut reply = Vec::new();
     let end = clock::monotonic().after(ANSWER_LIMIT);
     let mut bounded = stream.take(LONGEST_REPLY);
@@ -183,6 +204,7 @@ fn exchange(stream: &mut UnixStream, line: &[u8]) -> io::Result<Vec<u8>> {
             Ok(0) => return Ok(reply),
             Ok(count) => reply.extend_from_slice(chunk.get(..count).unwrap_or(&[])),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => return Ok(reply),
             Err(error) => return Err(error),
         }
         if clock::monotonic() > end {

@@ -13,6 +13,7 @@ use crate::config::merge;
 use crate::instance::{self, Survivor};
 use crate::launch::{Launch, Mode};
 use crate::messages::client::{Complain, exit};
+use crate::messages::supervisor::LaunchError;
 use crate::protocol::Outcome;
 use crate::sys::identity;
 use crate::sys::process::{self, Fork};
@@ -95,12 +96,20 @@ impl Client {
         }
     }
 
-    /// The program that a killed supervisor left running, if it is certain.
-    pub(super) fn survivor(&self) -> Option<Pid> {
-        let record = instance::read_record(&self.paths).ok().flatten()?;
-        match instance::survivor(&record) {
-            Survivor::Program(pid) => Some(pid),
-            Survivor::None | Survivor::Doubtful(_) => None,
+    /// The program that a killed supervisor left running. An error where that
+    /// cannot be known, which has been told.
+    pub(super) fn survivor(&self) -> Result<Option<Pid>, Exit> {
+        let path = &self.paths.record;
+        let unclear = |why: LaunchError<'_>| {
+            complain(&Complain::Error(&why));
+            exit::UNCLEAR
+        };
+        let record = instance::read_record(&self.paths)
+            .map_err(|error| unclear(LaunchError::Unable { verb: "read", path, error: &error }))?;
+        match record.map_or(Survivor::None, |record| instance::survivor(&record)) {
+            Survivor::None => Ok(None),
+            Survivor::Program(pid) => Ok(Some(pid)),
+            Survivor::Doubtful(pid) => Err(unclear(LaunchError::Doubtful { pid, record: path })),
         }
     }
 

@@ -44,14 +44,15 @@ pub(super) fn status(client: &mut Client, arguments: &[OsString]) -> Exit {
 
 fn status_without_supervisor(client: &Client) -> Exit {
     match client.survivor() {
-        Some(pid) => {
+        Ok(Some(pid)) => {
             client.say(&Say::Unsupervised(pid));
             exit::UNCLEAR
         }
-        None => {
+        Ok(None) => {
             client.say(&Say::SupervisorNotRunning);
             exit::NOT_RUNNING
         }
+        Err(status) => status,
     }
 }
 

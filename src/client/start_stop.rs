@@ -9,6 +9,7 @@ use super::{Client, Exit, print_line};
 use crate::messages::client::{Complain, Say, exit};
 use crate::messages::supervisor::LaunchError;
 use crate::protocol::{Outcome, Status};
+use crate::quote::quoted;
 use crate::sys::{process, signal};
 use crate::vocabulary::{Pid, Signal};
 
@@ -39,7 +40,7 @@ fn start_program(client: &Client, arguments: &[OsString]) -> Result<Exit, Exit> 
             if !client.settings.daemon.0 {
                 return client.supervise_here(&words);
             }
-            let survivor = client.survivor();
+            let survivor = client.survivor().map_err(|_| exit::FAILED)?;
             let wait = client.launch(&words, client.start_limit())?;
             match (wait.held, survivor) {
                 (Held::Outcome(Outcome::Up(pid)), Some(before)) if pid == before => {
@@ -126,7 +127,7 @@ fn stop_program(client: &Client) -> Result<Exit, Exit> {
 
 /// A program whose supervisor was killed gets a new one that stops it.
 fn stop_without_supervisor(client: &Client) -> Result<Exit, Exit> {
-    if client.survivor().is_none() {
+    if client.survivor()?.is_none() {
         client.say(&Say::SupervisorNotRunning);
         return Ok(exit::DONE);
     }
@@ -192,14 +193,18 @@ fn send(client: &Client, signal: Signal, name: &str) -> Result<Exit, Exit> {
         return Ok(exit::DONE);
     };
     client.say(&Say::Killing { pid, signal });
-    let sent = if client.trusts_peer() {
-        process::kill(pid, signal)
-    } else {
+    if !client.trusts_peer() {
         // Whoever answers signals with its own rights, not with ours.
-        client.request(&format!("kill {}\n", signal.0))?;
-        Ok(())
-    };
-    match sent {
+        let reply = client.request(&format!("kill {}\n", signal.0))?.unwrap_or_default();
+        if !reply.starts_with("Signal ") {
+            let line = reply.lines().next().unwrap_or_default();
+            client.complain(&Complain::Error(&quoted(line)));
+            return Ok(exit::UNCLEAR);
+        }
+        client.say(&Say::SignalSent { name, pid });
+        return Ok(exit::DONE);
+    }
+    match process::kill(pid, signal) {
         Ok(()) => client.say(&Say::SignalSent { name, pid }),
         Err(error) => client.say(&Say::KillFailed(&error)),
     }

@@ -7,7 +7,7 @@ use std::io;
 use std::path::Path;
 
 use super::supervisor::Errno;
-use crate::quote::{QuotedList, quoted};
+use crate::quote::{Quoted, QuotedList, quoted};
 use crate::vocabulary::{Pid, Signal};
 
 /// Exit statuses of the client.
@@ -142,6 +142,11 @@ pub(crate) enum Complain<'a> {
         socket: &'a Path,
         error: &'a io::Error,
     },
+    /// The reply's first line, at most.
+    NoStatus {
+        socket: &'a Path,
+        reply: &'a [u8],
+    },
     Silent {
         socket: &'a Path,
         seconds: u64,
@@ -171,6 +176,12 @@ impl fmt::Display for Complain<'_> {
                 "Error: unable to ask the daemon manager at {}: {}",
                 socket.display(),
                 Errno(error)
+            ),
+            Complain::NoStatus { socket, reply } => write!(
+                f,
+                "Error: whoever listens at {} does not tell a status, but {}",
+                socket.display(),
+                Quoted(reply)
             ),
             Complain::Silent { socket, seconds } => write!(
                 f,

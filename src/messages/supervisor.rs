@@ -199,6 +199,7 @@ pub(crate) enum LaunchError<'a> {
     Unable { verb: &'a str, path: &'a Path, error: &'a io::Error },
     UnableToSwitch { user: &'a str, error: &'a io::Error },
     SocketPathTooLong { path: &'a Path, longest: usize },
+    NotASocket(&'a Path),
     Rival { socket: &'a Path, status: &'a str },
     HolderSilent { socket: &'a Path, record: &'a Path },
     Doubtful { pid: Pid, record: &'a Path },
@@ -231,6 +232,11 @@ impl fmt::Display for LaunchError<'_> {
                 "socket path too long: {} has {} bytes, at most {longest} are possible",
                 path.display(),
                 path.as_os_str().len()
+            ),
+            LaunchError::NotASocket(path) => write!(
+                f,
+                "unable to create socket {}: something else has this name",
+                path.display()
             ),
             LaunchError::Rival { socket, status } => write!(
                 f,

@@ -59,7 +59,7 @@ impl Zeo {
     fn supervisor_config(&self) -> String {
         let home = config_value(&self.home);
         let server_config = format!("{}/etc/zeo.conf", self.home);
-        let program = config_words(&[&self.runzeo, "-C", &server_config]);
+        let program = config_words(&[self.runzeo.as_str(), "-C", &server_config]);
         format!(
             "# Configuration of zeoctl, the ZEO server's supervisor.
 

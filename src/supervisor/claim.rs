@@ -23,6 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a foreign supervisor may take to answer whether it is there.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 
+/// More bytes than any record has.
+const LONGEST_RECORD: usize = 256;
+
 /// The instance is ours for as long as this lives.
 pub(crate) struct Claim {
     paths: Paths,
@@ -74,7 +77,7 @@ pub(crate) fn claim(paths: &Paths) -> Result<Claimed, String> {
             break file;
         }
     };
-    let survivor = find_survivor(paths)?;
+    let survivor = find_survivor(&record_file, paths)?;
     let supervisor = Pid::new(process::own_pid()).map(Identity::of);
     let program = survivor.map(Identity::of);
     let record = Record { boot: procfs::boot_id(), supervisor, program };
@@ -90,10 +93,15 @@ fn lock_launches(directory: &Path) -> Result<Option<File>, String> {
     Ok(lock::lock_directory(&handle, PATIENCE).is_ok().then_some(handle))
 }
 
-fn find_survivor(paths: &Paths) -> Result<Option<Pid>, String> {
-    let found = instance::read_record(paths)
-        .map_err(|error| unable("read", &paths.record, &error))?
-        .map_or(Survivor::None, |record| instance::survivor(&record));
+/// Reads through the descriptor that carries the lock: to open the record once
+/// more and to close that again would release it.
+fn find_survivor(record_file: &File, paths: &Paths) -> Result<Option<Pid>, String> {
+    let mut bytes = [0; LONGEST_RECORD];
+    let count = record_file
+        .read_at(&mut bytes, 0)
+        .map_err(|error| unable("read", &paths.record, &error))?;
+    let text = String::from_utf8_lossy(bytes.get(..count).unwrap_or(&[]));
+    let found = Record::parse(&text).map_or(Survivor::None, |record| instance::survivor(&record));
     match found {
         Survivor::None => Ok(None),
         Survivor::Program(pid) => Ok(Some(pid)),
@@ -140,8 +148,7 @@ impl Claim {
         let path = &self.paths.socket;
         let Ok(found) = fs::symlink_metadata(path) else { return Ok(false) };
         if !found.file_type().is_socket() {
-            let error = io::Error::from(io::ErrorKind::AlreadyExists);
-            return Err(unable("create socket", path, &error));
+            return Err(LaunchError::NotASocket(path).to_string());
         }
         if let Ok(mut stream) = socket::connect(path, ANSWER_LIMIT) {
             // Not one of ours, which would hold the lock.
@@ -166,7 +173,7 @@ impl Claim {
     /// In place and in one write, so that the lock stays and no reader and no
     /// sudden death sees half of it.
     fn write_record(&mut self) -> io::Result<()> {
-        let mut line = [0; 256];
+        let mut line = [0; LONGEST_RECORD];
         let mut rest = line.as_mut_slice();
         write!(rest, "{}", self.record)?;
         let unused = rest.len();

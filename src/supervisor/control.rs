@@ -12,11 +12,15 @@ use std::time::Duration;
 use crate::messages::supervisor::ControlReply;
 use crate::protocol::{LONGEST_REQUEST, Outcome, Request};
 use crate::sys::poll::Watch;
-use crate::sys::{identity, socket};
+use crate::sys::{descriptor, identity, socket};
 use crate::vocabulary::Mono;
 
 /// So many clients are served at once.
 pub(crate) const SEATS: usize = 64;
+/// Descriptors that clients leave for everything else, where the limit of the
+/// process is low; but some clients there must be.
+const RESERVED: usize = 24;
+const FEWEST_SEATS: usize = 4;
 /// One more than the longest request, to see that one is too long.
 const LINE: usize = LONGEST_REQUEST + 1;
 /// A client that neither asks nor takes its reply for so long is let go.
@@ -57,6 +61,8 @@ struct Connection {
 pub(crate) struct Control {
     listener: UnixListener,
     seats: [Option<Connection>; SEATS],
+    /// The number of seats that the limit of descriptors allows.
+    usable: usize,
     /// The seats' request buffers; pages that nobody uses cost nothing.
     arena: Box<[u8]>,
     /// The text of the reply that is being made.
@@ -68,6 +74,7 @@ impl Control {
         Control {
             listener,
             seats: [const { None }; SEATS],
+            usable: descriptor::limit().saturating_sub(RESERVED).clamp(FEWEST_SEATS, SEATS),
             arena: vec![0; SEATS * LINE].into_boxed_slice(),
             reply: String::with_capacity(4096),
         }
@@ -132,7 +139,8 @@ impl Control {
     /// An empty seat, or that of the client that has been silent the longest.
     /// None if all are waiting for events: a newcomer does not displace them.
     fn free_seat(&mut self) -> Option<usize> {
-        if let Some(seat) = self.seats.iter().position(Option::is_none) {
+        let mut usable = self.seats.iter().take(self.usable);
+        if let Some(seat) = usable.position(Option::is_none) {
             return Some(seat);
         }
         let silent = self.seats.iter().enumerate().filter_map(|(index, seat)| {

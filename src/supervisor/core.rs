@@ -15,6 +15,7 @@ use super::machine::{Action, Event, Machine, Phase, Policy, Reply, Up};
 use super::output::{Change, Output};
 use super::pid_file::PidFile;
 use super::readiness::{Readiness, Verdict};
+use super::start_test::StartTest;
 use crate::eventlog::EventLog;
 use crate::instance::Identity;
 use crate::messages::supervisor::LogMessage;
@@ -33,9 +34,7 @@ pub(super) struct Recipe {
     pub(super) command: Command,
     pub(super) file: PathBuf,
     pub(super) words: Vec<OsString>,
-    /// The start test, or why it cannot be run.
-    pub(super) test: Option<Result<Command, io::Error>>,
-    pub(super) test_words: Vec<OsString>,
+    pub(super) test: Option<StartTest>,
     pub(super) policy: Policy,
 }
 
@@ -85,7 +84,6 @@ pub(super) struct Core {
     pub(super) reply: Option<Reply>,
     /// When strays that are not our children are looked for again.
     pub(super) check_at: Option<Mono>,
-    pub(super) test_complained: bool,
     pub(super) finished: Option<u8>,
 }
 
@@ -232,7 +230,12 @@ impl Core {
                 self.say(&LogMessage::TestSucceeded);
                 self.step(now, Event::TestPassed);
             }
-            Verdict::Failed => self.say(&LogMessage::TestFailed),
+            Verdict::Failed => {
+                self.say(&LogMessage::TestFailed);
+                if let Some(error) = self.recipe.test.as_mut().and_then(StartTest::refusal) {
+                    self.tell_of_test(&error);
+                }
+            }
             Verdict::NotATest => self.say(&LogMessage::ChildReaped { pid, known: false }),
         }
     }
@@ -274,25 +277,26 @@ impl Core {
             return;
         }
         let streams = streams(self.attached, &self.null, self.output.as_ref());
-        let held = match &self.recipe.test {
-            Some(Ok(test)) => spawn::fork_held(test, streams, Session::Own),
-            Some(Err(error)) => Err(io::Error::new(error.kind(), error.to_string())),
-            None => return,
-        };
-        match held {
-            Ok(held) => self.readiness = Readiness::Testing { pid: held.release().0 },
+        let Some(test) = &mut self.recipe.test else { return };
+        match test.spawn(streams) {
+            Ok(pid) => self.readiness = Readiness::Testing { pid },
             Err(error) => {
                 self.readiness = Readiness::retry(now);
-                if !self.test_complained {
-                    self.test_complained = true;
-                    let words = std::mem::take(&mut self.recipe.test_words);
-                    let message = LogMessage::TestNotRunnable { words: &words, error: &error };
-                    self.say(&message);
-                    self.tell_waiters(&message);
-                    self.recipe.test_words = words;
-                }
+                self.tell_of_test(&error);
             }
         }
+    }
+
+    /// It cannot be run; that is told once, however often it is tried.
+    fn tell_of_test(&mut self, error: &io::Error) {
+        let Some(test) = &mut self.recipe.test else { return };
+        if !test.complains_first() {
+            return;
+        }
+        let words = test.words.clone();
+        let message = LogMessage::TestNotRunnable { words: &words, error };
+        self.say(&message);
+        self.tell_waiters(&message);
     }
 
     pub(super) fn reopen(&mut self) {

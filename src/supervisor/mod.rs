@@ -14,6 +14,7 @@ mod readiness;
 mod remains;
 mod requests;
 mod setup;
+mod start_test;
 mod stray;
 mod telling;
 

@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::sys::process;
@@ -43,9 +43,17 @@ impl PidFile {
         let ours = self.file.metadata().map(|file| (file.dev(), file.ino()));
         let there = fs::symlink_metadata(&self.path).map(|file| (file.dev(), file.ino()));
         let is_ours = matches!((ours, there), (Ok(ours), Ok(there)) if ours == there);
-        if is_ours && fs::remove_file(&self.path).is_err() {
+        if is_ours && self.holds_our_pid() && fs::remove_file(&self.path).is_err() {
             let _ = self.file.set_len(0);
         }
+    }
+
+    /// Somebody may have written another into the same file.
+    fn holds_our_pid(&self) -> bool {
+        let mut text = [0; 16];
+        let count = self.file.read_at(&mut text, 0).unwrap_or(0);
+        let text = text.get(..count).and_then(|text| std::str::from_utf8(text).ok());
+        text.and_then(|text| text.trim().parse().ok()) == Some(process::own_pid())
     }
 }
 

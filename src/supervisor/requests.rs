@@ -61,7 +61,8 @@ impl Core {
     fn send_signal(&mut self, argument: Option<&[u8]>, uid: u32, reply: &mut String) {
         let argument = argument.unwrap_or(b"15");
         let number = std::str::from_utf8(argument).ok().and_then(|text| text.parse().ok());
-        let outcome = match (number, self.machine.program()) {
+        let program = self.machine.program().filter(|pid| self.is_still_the_program(*pid));
+        let outcome = match (number, program) {
             (None, _) => ControlReply::BadSignal(argument),
             (Some(_), None) => ControlReply::NotRunning,
             (Some(number), Some(pid)) => {

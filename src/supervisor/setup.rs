@@ -17,6 +17,7 @@ use super::machine::{Machine, Policy};
 use super::output::Output;
 use super::pid_file::{self, PidFile};
 use super::readiness::Readiness;
+use super::start_test::StartTest;
 use crate::config::options::Settings;
 use crate::eventlog::EventLog;
 use crate::instance::Paths;
@@ -169,7 +170,6 @@ fn prepare(launch: &Launch) -> Result<(Supervisor, Option<Pid>), Refusal> {
         announcements: Vec::with_capacity(16),
         reply: None,
         check_at: None,
-        test_complained: false,
         finished: None,
     };
     if !core.subreaper {
@@ -288,11 +288,11 @@ fn recipe(launch: &Launch, attached: bool) -> Result<Recipe, String> {
     let file = program::find(first, &launch.environment, &launch.base)?;
     let nul = |_| LaunchError::NulInWord.to_string();
     let command = Command::new(&file, &launch.words, &launch.environment).map_err(nul)?;
-    let test_words = settings.start_test_program.0.clone();
-    let test = test_words.first().map(|word| {
-        let here = std::env::current_dir()?;
-        let file = program::find(word, &launch.environment, &here).map_err(io::Error::other)?;
-        Command::new(&file, &test_words, &launch.environment)
+    let test_words = &settings.start_test_program.0;
+    let test = (!test_words.is_empty()).then(|| {
+        // Where we are by now: in `directory`.
+        let here = std::env::current_dir().unwrap_or_else(|_| launch.base.clone());
+        StartTest::new(test_words, &launch.environment, here)
     });
     let stop_timeout = settings.stop_timeout.0;
     let policy = Policy {
@@ -306,5 +306,5 @@ fn recipe(launch: &Launch, attached: bool) -> Result<Recipe, String> {
         tested: test.is_some(),
         attached,
     };
-    Ok(Recipe { command, file, words: launch.words.clone(), test, test_words, policy })
+    Ok(Recipe { command, file, words: launch.words.clone(), test, policy })
 }

@@ -132,13 +132,18 @@ fn close_span(first: RawFd, last: RawFd) -> bool {
     unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) == 0 }
 }
 
-/// For kernels before 5.9.
-fn close_one_by_one(first: RawFd, last: RawFd) {
+/// How many descriptors this process may have open.
+pub(crate) fn limit() -> usize {
     // SAFETY: an all-zero rlimit is a valid value of that plain C struct.
     let mut limit: libc::rlimit = unsafe { std::mem::zeroed() };
     // SAFETY: `limit` is valid for writes for the length of the call.
     let known = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } == 0;
-    let end = if known { RawFd::try_from(limit.rlim_cur).unwrap_or(65_536) } else { 1024 };
+    if known { usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX) } else { 1024 }
+}
+
+/// For kernels before 5.9.
+fn close_one_by_one(first: RawFd, last: RawFd) {
+    let end = RawFd::try_from(limit()).unwrap_or(65_536);
     for fd in first..=last.min(end.min(1 << 20)) {
         // SAFETY: closing a number that is not open does nothing; the caller
         // promises that no descriptor in the span has an owner.

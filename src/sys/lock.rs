@@ -24,7 +24,8 @@ pub(crate) fn try_lock_directory(directory: &File) -> bool {
 }
 
 /// Takes the lock of one process over `file`; not inherited by children.
-/// False when another process holds it.
+/// False when another process holds it. The process loses it as soon as it
+/// closes any descriptor of that file, not only this one.
 pub(crate) fn try_lock(file: &File) -> io::Result<bool> {
     match set_lock(file, libc::F_SETLK) {
         Ok(()) => Ok(true),

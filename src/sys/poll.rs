@@ -39,8 +39,11 @@ pub(crate) fn poll(watches: &mut [Watch], timeout: Option<Duration>) -> io::Resu
     let milliseconds = timeout.map_or(-1, |timeout| {
         i32::try_from(timeout.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX)
     });
-    let count = watches.len() as libc::nfds_t;
-    // SAFETY: `Watch` is a transparent pollfd, and the slice has `count` of them.
+    // The kernel refuses more watches than the process may have descriptors,
+    // even if most of them are idle.
+    let count = watches.iter().rposition(|watch| watch.0.fd >= 0).map_or(0, |last| last + 1);
+    let count = count as libc::nfds_t;
+    // SAFETY: `Watch` is a transparent pollfd; the slice has at least `count` of them.
     let result = unsafe { libc::poll(watches.as_mut_ptr().cast(), count, milliseconds) };
     match check(result) {
         Err(error) if error.kind() == io::ErrorKind::Interrupted => {

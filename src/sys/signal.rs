@@ -187,7 +187,24 @@ pub(crate) fn reset_all() {
             let _ = set_action(signal, libc::SIG_DFL, 0);
         }
     }
+    RESERVED.for_each(reset_reserved);
     set_mask(&empty_set());
+}
+
+/// Signals that C libraries keep for themselves and refuse to touch. Whoever
+/// was started by glibc's posix_spawn inherits one of them ignored.
+const RESERVED: std::ops::RangeInclusive<libc::c_int> = 32..=34;
+
+fn reset_reserved(signal: libc::c_int) {
+    // The kernel's own struct is shorter and begins with the handler; all
+    // zeros mean the default action.
+    let action = [0_u64; 20];
+    let set_size: usize =
+        if cfg!(any(target_arch = "mips", target_arch = "mips64")) { 16 } else { 8 };
+    let none = std::ptr::null_mut::<u8>();
+    // SAFETY: `action` is longer than the kernel's sigaction on any architecture
+    // and outlives the call; the old value is not asked for.
+    unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, action.as_ptr(), none, set_size) };
 }
 
 /// Gives one signal its default action.

@@ -1,17 +1,22 @@
 //! What every test of the binary stands on: a folder of its own, commands run in
 //! it, waiting for events with a limit, and nothing left behind at the end.
 
+mod life;
 mod terminal;
 
 use std::ffi::OsStr;
 use std::fmt::{self, Debug};
 use std::fs;
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+pub(crate) use self::life::{may_unshare, wait_until_interruptible};
 pub(crate) use terminal::Terminal;
 
 /// Marks every process of a sandbox, so that none can escape it unseen.
@@ -25,15 +30,34 @@ pub(crate) fn binary() -> PathBuf {
         .map_or_else(|| env!("CARGO_BIN_EXE_zdaemon").into(), PathBuf::from)
 }
 
+/// Runs what writes an executable. A child that another test is just forking
+/// would have it open for writing too, and then nobody could execute it.
+pub(crate) fn without_forks<T>(write: impl FnOnce() -> T) -> T {
+    let _alone = FORK.lock().unwrap_or_else(PoisonError::into_inner);
+    write()
+}
+
+fn spawn(command: &mut Command) -> Child {
+    without_forks(|| command.spawn().expect("a command"))
+}
+
+static FORK: Mutex<()> = Mutex::new(());
+
 pub(crate) fn is_root() -> bool {
     nix::unistd::geteuid().is_root()
+}
+
+/// Whether the program is on PATH or where root's programs are.
+pub(crate) fn has_program(name: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
+    folders.into_iter().any(|folder| folder.join(name).is_file())
 }
 
 /// Says why a test cannot run here, past the capture of the test runner, so that
 /// `ci/check` sees it and counts it.
 #[track_caller]
 pub(crate) fn skip(why: &str) {
-    use std::io::Write;
     let place = std::panic::Location::caller();
     let _ = writeln!(std::io::stderr(), "skipped test at {place}: {why}");
 }
@@ -75,7 +99,8 @@ impl Sandbox {
     /// An executable shell script.
     pub(crate) fn script(&self, name: &str, body: &str) -> PathBuf {
         use std::os::unix::fs::PermissionsExt;
-        let path = self.file(name, &format!("#!/bin/sh\n{body}\n"));
+        let text = format!("#!/bin/sh\n{body}\n");
+        let path = without_forks(|| self.file(name, &text));
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("an executable");
         path
     }
@@ -113,17 +138,14 @@ impl Sandbox {
 
     pub(crate) fn finish(&self, command: &mut Command) -> Output {
         let shown = format!("{command:?}");
-        let child =
-            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a command");
+        let child = spawn(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
         wait_for_output(child, shown)
     }
 
     /// Starts the binary in the background.
     pub(crate) fn background(&self, arguments: &[&str]) -> Background {
         let mut command = self.command(binary());
-        command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let shown = format!("{command:?}");
-        Background { child: command.spawn().expect("a command"), shown }
+        Background::of(command.args(arguments))
     }
 
     /// One value of the long status.
@@ -140,6 +162,42 @@ impl Sandbox {
 
     pub(crate) fn supervisor(&self) -> i32 {
         self.status_value("manager").and_then(|pid| pid.parse().ok()).unwrap_or(0)
+    }
+
+    /// Started, with `lines` in `<runner>`, and settled at once.
+    pub(crate) fn started(lines: &str) -> Sandbox {
+        let sandbox = Sandbox::with_runner(&format!("{lines}\nsettle-time 0"));
+        sandbox.zd(&["start"]).exits(0);
+        sandbox
+    }
+
+    /// Stops what runs here, and asserts that nothing but `files` is left.
+    #[track_caller]
+    pub(crate) fn stop(&self, files: &[&str]) {
+        self.zd(&["stop"]).exits(0);
+        self.assert_clean(files);
+    }
+
+    #[track_caller]
+    pub(crate) fn assert_clean(&self, files: &[&str]) {
+        assert_eq!(self.visible_files(), files);
+        assert_eq!(self.hidden_files(), Vec::<String>::new());
+    }
+
+    /// A connection to the control socket; reading from it has a limit.
+    pub(crate) fn connect(&self) -> UnixStream {
+        let stream = UnixStream::connect(self.path("zdsock")).expect("the control socket");
+        stream.set_read_timeout(Some(LIMIT)).expect("a limit");
+        stream
+    }
+
+    /// The whole reply to these bytes, after which nothing more is sent.
+    pub(crate) fn ask(&self, request: impl AsRef<[u8]>) -> String {
+        let mut stream = self.connect();
+        // Whoever refuses a request need not read it to its end.
+        let _ = stream.write_all(request.as_ref());
+        let _ = stream.shutdown(std::net::Shutdown::Write);
+        rest_of(&mut stream)
     }
 
     /// The living processes of this sandbox, with their command lines.
@@ -252,6 +310,12 @@ pub(crate) struct Background {
 }
 
 impl Background {
+    pub(crate) fn of(command: &mut Command) -> Background {
+        let shown = format!("{command:?}");
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        Background { child: spawn(command), shown }
+    }
+
     pub(crate) fn pid(&self) -> i32 {
         i32::try_from(self.child.id()).expect("a pid")
     }
@@ -288,7 +352,7 @@ fn wait_for_output(mut child: Child, shown: String) -> Output {
     Output { shown, status, stdout: text(out), stderr: text(err) }
 }
 
-fn collect(mut pipe: impl std::io::Read + Send + 'static) -> thread::JoinHandle<String> {
+fn collect(mut pipe: impl Read + Send + 'static) -> thread::JoinHandle<String> {
     thread::spawn(move || {
         let mut bytes = Vec::new();
         let _ = pipe.read_to_end(&mut bytes);
@@ -327,6 +391,18 @@ pub(crate) fn send_signal(pid: i32, signal: nix::sys::signal::Signal) {
 /// The number of lines in a text that hold this piece.
 pub(crate) fn count(text: &str, piece: &str) -> usize {
     text.lines().filter(|line| line.contains(piece)).count()
+}
+
+/// What still comes over a connection, up to its end.
+pub(crate) fn rest_of(stream: &mut UnixStream) -> String {
+    let mut bytes = Vec::new();
+    match stream.read_to_end(&mut bytes) {
+        // That is how the end looks when not all we sent was read.
+        Err(error) if error.kind() != ErrorKind::ConnectionReset => {
+            panic!("no end of the reply {:?}: {error}", String::from_utf8_lossy(&bytes))
+        }
+        _ => String::from_utf8_lossy(&bytes).into_owned(),
+    }
 }
 
 /// Whether a file is there.

@@ -64,6 +64,7 @@ pub(super) fn complain() -> String {
         Complain::Error(_) => Complain::Error(&"why"),
         Complain::Note(_) => Complain::Note("note"),
         Complain::Unreachable { .. } => Complain::Unreachable { socket: Path::new("/run/zdsock"), error: error() },
+        Complain::NoStatus { .. } => Complain::NoStatus { socket: Path::new("/run/zdsock"), reply: b"hello" },
         Complain::Silent { .. } => Complain::Silent { socket: Path::new("/run/zdsock"), seconds: 10 },
         Complain::StillWaiting { .. } => Complain::StillWaiting { what: "the start", seconds: 315 },
         Complain::CannotLaunch(_) => Complain::CannotLaunch(error()),

@@ -77,6 +77,7 @@ pub(super) fn launch_errors() -> String {
         Unable { .. } => Unable { verb: "open transcript", path: Path::new("/x"), error: error() },
         UnableToSwitch { .. } => UnableToSwitch { user: "x", error: error() },
         SocketPathTooLong { .. } => SocketPathTooLong { path: Path::new("/x"), longest: 1 },
+        NotASocket(_) => NotASocket(Path::new("/x/zdsock")),
         Rival { .. } => Rival { socket: Path::new("/x/zdsock"), status: "status=running" },
         HolderSilent { .. } => HolderSilent { socket: Path::new("/x/zdsock"), record: Path::new("/x/.zdsock") },
         Doubtful { .. } => Doubtful { pid: pid(), record: Path::new("/x/.zdsock") },

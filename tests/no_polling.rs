@@ -1,0 +1,153 @@
+use std::path::Path;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use crate::harness::{
+    Background, Sandbox, binary, count, exists, is_alive, send_signal, skip, wait_until,
+};
+
+/// Whether system calls can be watched here.
+fn can_trace(sandbox: &Sandbox) -> bool {
+    let arguments = ["-qq", "-o", "/dev/null", "true"];
+    exists(Path::new("/usr/bin/strace")) && sandbox.run_program("strace", &arguments).code() == 0
+}
+
+/// Watches a process until `end_trace`.
+fn trace(sandbox: &Sandbox, pid: i32, what: &str) -> Background {
+    let mut strace = sandbox.command("strace");
+    let strace =
+        Background::of(strace.args(["-qq", "-o", "trace", "-e", what, "-p", &pid.to_string()]));
+    wait_until("it is watched", || {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        status.lines().any(|line| line == format!("TracerPid:\t{}", strace.pid()))
+    });
+    strace
+}
+
+/// The calls that were seen; strace writes all of them before it ends.
+fn end_trace(sandbox: &Sandbox, strace: Background) -> Vec<String> {
+    if is_alive(strace.pid()) {
+        send_signal(strace.pid(), Signal::SIGINT);
+    }
+    strace.output();
+    let text = sandbox.read("trace");
+    std::fs::remove_file(sandbox.path("trace")).expect("a trace");
+    text.lines().filter(|line| !line.starts_with("---")).map(str::to_string).collect()
+}
+
+/// Nothing but the call that it was found in.
+#[track_caller]
+fn assert_only_waits(lines: &[String]) {
+    let is_wait = |line: &String| line.contains("poll(") || line.contains("resuming interrupted");
+    assert!(lines.len() <= 1 && lines.iter().all(is_wait), "{lines:#?}");
+}
+
+/// "While nothing happens it makes no system call." The one test that has to
+/// let time pass: it is about what does not happen in it.
+#[test]
+fn an_idle_supervisor_makes_no_system_call() {
+    let sandbox = Sandbox::with_runner(
+        "program sleep 1000\nsettle-time 0.2\ntranscript out.log\nstart-test-program true",
+    );
+    if !can_trace(&sandbox) {
+        return skip("needs strace");
+    }
+    sandbox.zd(&["start"]).exits(0);
+    for _ in 0..3 {
+        sandbox.zd(&["status"]).exits(0);
+    }
+    sandbox.zd(&["restart"]).exits(0);
+    let strace = trace(&sandbox, sandbox.supervisor(), "trace=all");
+    std::thread::sleep(Duration::from_millis(2500));
+    let lines = end_trace(&sandbox, strace);
+    assert_only_waits(&lines);
+    sandbox.stop(&["app.conf", "out.log"]);
+}
+
+/// The same for one that took a program over, which is not its child.
+#[test]
+fn an_idle_supervisor_of_an_adopted_program_makes_no_system_call() {
+    let sandbox = Sandbox::started("program sleep 1000");
+    if !can_trace(&sandbox) {
+        sandbox.stop(&["app.conf"]);
+        return skip("needs strace");
+    }
+    send_signal(sandbox.supervisor(), Signal::SIGKILL);
+    wait_until("it is gone", || sandbox.zd(&["status"]).code() == 4);
+    sandbox.zd(&["start"]).exits(0);
+    let strace = trace(&sandbox, sandbox.supervisor(), "trace=all");
+    std::thread::sleep(Duration::from_millis(2500));
+    let lines = end_trace(&sandbox, strace);
+    assert_only_waits(&lines);
+    sandbox.stop(&["app.conf"]);
+}
+
+/// "Nothing polls": a waiting client sits in poll, and wakes for its dots only.
+#[test]
+fn a_waiting_client_sits_in_poll() {
+    let sandbox = Sandbox::started("program sleep 1000");
+    if !can_trace(&sandbox) {
+        sandbox.stop(&["app.conf"]);
+        return skip("needs strace");
+    }
+    let mut wait = sandbox.command("strace");
+    wait.args(["-qq", "-o", "trace"]).arg(binary()).args(["-C", "app.conf", "wait"]);
+    let wait = Background::of(&mut wait);
+    wait_until("two dots", || count(&sandbox.read("trace"), "write(1, \". \", 2)") >= 2);
+    sandbox.zd(&["stop"]).exits(0);
+    let output = wait.output().exits(0);
+    let dots = output.stdout.matches(". ").count();
+    let trace = sandbox.read("trace");
+    for call in ["nanosleep(", "select(", "pause("] {
+        assert!(!trace.contains(call), "{call} in {trace}");
+    }
+    let connections = count(&trace, "connect(");
+    // To look first, to ask, to wait, and to see what is left.
+    assert!((3..=5).contains(&connections), "{connections} connections in {trace}");
+    let polls = count(&trace, "poll(");
+    assert!(polls <= dots + 4, "{polls} polls for {dots} dots in {trace}");
+}
+
+/// A program that says something, fails and is started again, whatever happens
+/// to it; with a log of everything.
+const BUSY: &str = "\
+program ./program
+transcript out.log
+settle-time 0
+backoff-limit 1
+forever true
+start-test-program true
+<eventlog>
+level debug
+<logfile>
+path event.log
+</logfile>
+</eventlog>";
+
+/// "After start-up the supervisor allocates no memory."
+#[test]
+fn a_busy_supervisor_takes_no_memory() {
+    let sandbox = Sandbox::with_runner(BUSY);
+    if !can_trace(&sandbox) {
+        return skip("needs strace");
+    }
+    sandbox.script("program", "echo started; exec sleep 1000");
+    sandbox.zd(&["start"]).exits(0);
+    let strace = trace(&sandbox, sandbox.supervisor(), "trace=%memory");
+    for _ in 0..5 {
+        for _ in 0..10 {
+            sandbox.zd(&["status", "-l"]).exits(0);
+        }
+        sandbox.zd(&["reopen_transcript"]).exits(0);
+        sandbox.zd(&["restart"]).exits(0);
+        let program = sandbox.program();
+        send_signal(program, Signal::SIGKILL);
+        wait_until("it is started again", || ![0, program].contains(&sandbox.program()));
+        assert_eq!(sandbox.ask("nonsense\n"), "Unknown command 'nonsense'; 'help' for a list\n");
+    }
+    let lines = end_trace(&sandbox, strace);
+    assert_eq!(lines, Vec::<String>::new());
+    assert!(count(&sandbox.read("event.log"), "spawned process") >= 11);
+    sandbox.stop(&["app.conf", "event.log", "out.log", "program"]);
+}
