@@ -75,6 +75,8 @@ fn every_runner_key_takes_a_good_value() {
     fs::create_dir_all(sandbox.path("home/out")).expect("a home");
     let home = sandbox.path("home").display().to_string();
     let mut labels = vec!["schemafile", "configfile", "interactive"];
+    sandbox.file("app.conf", "<runner>\nprogram true\n</runner>\n");
+    let plain = sandbox.zd(&["show"]).exits(0).stdout;
     for (key, value, label, expected) in GOOD {
         let program = if *key == "program" { "" } else { "program true\n" };
         let upper = key.to_uppercase();
@@ -84,6 +86,10 @@ fn every_runner_key_takes_a_good_value() {
         let output = sandbox.finish(&mut command).exits(0);
         let expected = expected.replace("DIR", &directory(&sandbox));
         assert_eq!(shown(&output, label), expected.replace("/home/of/test", &home), "{key}");
+        let others = |text: &str| -> Vec<String> {
+            text.lines().filter(|line| !line.starts_with(label)).map(str::to_string).collect()
+        };
+        assert_eq!(others(&output.stdout), others(&plain), "{key} changed another option");
         labels.push(label);
     }
     let output = sandbox.zd(&["show"]).exits(0);

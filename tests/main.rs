@@ -12,6 +12,8 @@ mod config_file;
 mod control_socket;
 /// README.md: its commands, configurations, scripts and tables.
 mod documentation;
+/// The event log: its records, layouts, levels and handlers.
+mod eventlog;
 /// `daemon off` and `fg`: programs in the caller's own terminal.
 mod foreground;
 /// Servers that lie, flood or say nothing; users who are none of ours.
@@ -20,6 +22,8 @@ mod hostile_peers;
 mod inherited_state;
 /// Launches that cannot work say why and leave nothing.
 mod launch_failures;
+/// Where event log records go: rotation, reopening, syslog, the old variables.
+mod log_delivery;
 /// `logtail`: the end of a file and what comes.
 mod logtail;
 /// One binary, several names: zdctl, zeoctl, zdrun, and the instance makers.

@@ -6,10 +6,11 @@ use std::os::unix::fs::symlink;
 use std::process::{Child, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 
-use super::{Sandbox, binary, exists, wait_a_while, wait_for, wait_until};
+use super::{LIMIT, Sandbox, binary, exists, wait_for, wait_until};
 
 pub(crate) struct Terminal {
     child: Child,
@@ -76,9 +77,11 @@ impl Terminal {
 
     #[track_caller]
     pub(crate) fn shows(&self, text: &str) {
-        let screen = &self.screen;
-        let shown = wait_a_while(|| screen.lock().expect("no panic").contains(text).then_some(()));
-        assert!(shown.is_some(), "{text:?} is not on the screen: {:?}", self.screen());
+        let end = Instant::now() + LIMIT;
+        while !self.screen().contains(text) {
+            assert!(Instant::now() < end, "no {text:?} on the screen: {:?}", self.screen());
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     pub(crate) fn types(&mut self, keys: &str) {
