@@ -1,29 +1,9 @@
-use std::path::Path;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use crate::harness::{
-    Background, Sandbox, binary, count, exists, is_alive, send_signal, skip, wait_until,
-};
-
-/// Whether system calls can be watched here.
-fn can_trace(sandbox: &Sandbox) -> bool {
-    let arguments = ["-qq", "-o", "/dev/null", "true"];
-    exists(Path::new("/usr/bin/strace")) && sandbox.run_program("strace", &arguments).code() == 0
-}
-
-/// Watches a process until `end_trace`.
-fn trace(sandbox: &Sandbox, pid: i32, what: &str) -> Background {
-    let mut strace = sandbox.command("strace");
-    let strace =
-        Background::of(strace.args(["-qq", "-o", "trace", "-e", what, "-p", &pid.to_string()]));
-    wait_until("it is watched", || {
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-        status.lines().any(|line| line == format!("TracerPid:\t{}", strace.pid()))
-    });
-    strace
-}
+use crate::harness::tracing::{can_trace, trace};
+use crate::harness::{Background, Sandbox, binary, count, is_alive, send_signal, skip, wait_until};
 
 /// The calls that were seen; strace writes all of them before it ends.
 fn end_trace(sandbox: &Sandbox, strace: Background) -> Vec<String> {
@@ -58,7 +38,7 @@ fn an_idle_supervisor_makes_no_system_call() {
         sandbox.zd(&["status"]).exits(0);
     }
     sandbox.zd(&["restart"]).exits(0);
-    let strace = trace(&sandbox, sandbox.supervisor(), "trace=all");
+    let strace = trace(&sandbox, sandbox.supervisor(), &["-e", "trace=all"]);
     std::thread::sleep(Duration::from_millis(2500));
     let lines = end_trace(&sandbox, strace);
     assert_only_waits(&lines);
@@ -76,7 +56,7 @@ fn an_idle_supervisor_of_an_adopted_program_makes_no_system_call() {
     send_signal(sandbox.supervisor(), Signal::SIGKILL);
     wait_until("it is gone", || sandbox.zd(&["status"]).code() == 4);
     sandbox.zd(&["start"]).exits(0);
-    let strace = trace(&sandbox, sandbox.supervisor(), "trace=all");
+    let strace = trace(&sandbox, sandbox.supervisor(), &["-e", "trace=all"]);
     std::thread::sleep(Duration::from_millis(2500));
     let lines = end_trace(&sandbox, strace);
     assert_only_waits(&lines);
@@ -134,7 +114,7 @@ fn a_busy_supervisor_takes_no_memory() {
     }
     sandbox.script("program", "echo started; exec sleep 1000");
     sandbox.zd(&["start"]).exits(0);
-    let strace = trace(&sandbox, sandbox.supervisor(), "trace=%memory");
+    let strace = trace(&sandbox, sandbox.supervisor(), &["-e", "trace=%memory"]);
     for _ in 0..2 {
         for _ in 0..10 {
             sandbox.zd(&["status", "-l"]).exits(0);

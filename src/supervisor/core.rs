@@ -57,6 +57,8 @@ pub(super) struct Program {
 pub(super) struct Adopted {
     identity: Identity,
     pub(super) end: Option<OwnedFd>,
+    /// What it had started when it was told to end.
+    pub(super) family: Vec<Identity>,
 }
 
 /// A line for clients that wait.
@@ -149,7 +151,8 @@ impl Core {
         if end.is_none() {
             self.check_at = Some(now.after(ADOPTED_CHECK));
         }
-        self.program.adopted = Some(Adopted { identity: Identity::of(pid), end });
+        self.program.adopted =
+            Some(Adopted { identity: Identity::of(pid), end, family: Vec::new() });
         self.program.last_spawn = Some((now, clock::wall()));
         self.say(&LogMessage::Adopted(pid));
         self.step(now, Event::Adopt(pid));
@@ -183,6 +186,7 @@ impl Core {
         if !self.is_still_the_program(pid) {
             return;
         }
+        self.remember_family(pid);
         let _ = process::kill(pid, signal);
         if signal == Signal::TERM {
             // A stopped process gets SIGTERM only once it goes on.

@@ -4,9 +4,9 @@
 use super::core::{ADOPTED_CHECK, Core};
 use super::machine::Phase;
 use super::stray;
+use crate::instance::Identity;
 use crate::messages::supervisor::LogMessage;
 use crate::procfs;
-use crate::sys::clock;
 use crate::sys::process::{self, Reaped};
 use crate::vocabulary::{Ended, Mono, Pid, Signal};
 
@@ -15,12 +15,28 @@ use crate::vocabulary::{Ended, Mono, Pid, Signal};
 const STRAY_CHECK: std::time::Duration = std::time::Duration::from_millis(100);
 
 impl Core {
-    fn stray_origin(&self) -> stray::Origin {
+    fn stray_origin(&self) -> stray::Origin<'_> {
         stray::Origin {
             supervisor: process::own_pid(),
             leader: self.program.leader,
             adopted: self.must_look_for_strays(),
+            family: self.program.adopted.as_ref().map_or(&[], |adopted| &adopted.family),
         }
+    }
+
+    /// The family of a program that is not our child falls apart with its end,
+    /// so it is remembered before.
+    pub(super) fn remember_family(&mut self, program: Pid) {
+        let Some(adopted) = &mut self.program.adopted else { return };
+        let origin = stray::Origin {
+            supervisor: program.get(),
+            leader: Some(program),
+            adopted: true,
+            family: &[],
+        };
+        let members = stray::find(origin).into_iter();
+        adopted.family =
+            members.map(|(pid, stat)| Identity { pid, start: Some(stat.start) }).collect();
     }
 
     /// Whether strays may exist that do not become our children.
@@ -38,13 +54,14 @@ impl Core {
         if has_children == Reaped::NoChildren && !look {
             return self.cleared(now);
         }
-        let origin = self.stray_origin();
-        let log = &mut self.log;
-        let found = stray::signal(origin, Signal::TERM, |pid, name| {
-            let message = LogMessage::StrayTerminated { pid, name };
-            log.write(message.level(), &message, clock::wall());
-        });
-        if look && found == 0 && has_children == Reaped::NoChildren {
+        let found = stray::signal(self.stray_origin(), Signal::TERM);
+        for (pid, stat) in &found {
+            self.say(&LogMessage::StrayTerminated { pid: *pid, name: stat.name() });
+        }
+        if !procfs::is_there() {
+            stray::signal_group(self.stray_origin(), Signal::TERM);
+        }
+        if look && found.is_empty() && has_children == Reaped::NoChildren {
             return self.cleared(now);
         }
         self.check_at = look.then(|| now.after(STRAY_CHECK));
@@ -66,13 +83,12 @@ impl Core {
     }
 
     pub(super) fn kill_strays(&mut self, now: Mono) {
-        let origin = self.stray_origin();
-        let reached = stray::signal(origin, Signal::KILL, |pid, name| {
-            let message = LogMessage::StrayKilled { pid, name };
+        for (pid, stat) in stray::signal(self.stray_origin(), Signal::KILL) {
+            let message = LogMessage::StrayKilled { pid, name: stat.name() };
             self.say(&message);
             self.tell_all(&message);
-        });
-        if reached == 0 && !procfs::is_there() {
+        }
+        if !procfs::is_there() && !stray::signal_group(self.stray_origin(), Signal::KILL) {
             // Whoever left the program's group cannot be found without /proc.
             self.say(&LogMessage::StraysLeft);
             self.tell_all(&LogMessage::StraysLeft);

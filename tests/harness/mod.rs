@@ -3,6 +3,7 @@
 
 mod life;
 mod terminal;
+pub(crate) mod tracing;
 
 use std::ffi::OsStr;
 use std::fmt::{self, Debug};
