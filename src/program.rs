@@ -26,7 +26,8 @@ pub(crate) fn find(
     let search = search.map(|(_, path)| path.as_os_str());
     let name = word.as_bytes();
     let found = if name.contains(&b'/') {
-        let path = base.join(word);
+        // Without the `./` of what was typed.
+        let path: PathBuf = base.join(word).components().collect();
         if fs::metadata(&path).is_err() {
             return Err(LaunchError::CannotStat { program: name }.to_string());
         }

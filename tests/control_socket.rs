@@ -125,6 +125,11 @@ fn what_is_no_request_is_refused_to_the_byte() {
         assert_eq!(sandbox.ask(request), *reply, "to {shown:?}");
     }
     assert_eq!(sandbox.ask([padded(10_000).as_slice(), b"\n"].concat()), unknown);
+    let mut slow = sandbox.connect();
+    slow.write_all(&padded(10_000)).expect("as much as is allowed");
+    assert_eq!(sandbox.program(), pid);
+    slow.write_all(b"\n").expect("the end of the line");
+    assert_eq!(rest_of(&mut slow), unknown);
     assert_eq!(sandbox.ask(padded(10_001)), "Command exceeds 10 KB\n");
     assert_eq!(sandbox.ask(vec![b'x'; 300_000]), "Command exceeds 10 KB\n");
     assert!(sandbox.ask("help\n").contains("reopen_transcript"));

@@ -135,7 +135,7 @@ fn a_busy_supervisor_takes_no_memory() {
     sandbox.script("program", "echo started; exec sleep 1000");
     sandbox.zd(&["start"]).exits(0);
     let strace = trace(&sandbox, sandbox.supervisor(), "trace=%memory");
-    for _ in 0..5 {
+    for _ in 0..2 {
         for _ in 0..10 {
             sandbox.zd(&["status", "-l"]).exits(0);
         }
@@ -148,6 +148,6 @@ fn a_busy_supervisor_takes_no_memory() {
     }
     let lines = end_trace(&sandbox, strace);
     assert_eq!(lines, Vec::<String>::new());
-    assert!(count(&sandbox.read("event.log"), "spawned process") >= 11);
+    assert!(count(&sandbox.read("event.log"), "spawned process") >= 5);
     sandbox.stop(&["app.conf", "event.log", "out.log", "program"]);
 }

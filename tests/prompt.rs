@@ -189,13 +189,14 @@ fn an_interrupt_drops_the_line_or_the_command_and_not_the_prompt() {
     // `exec`: a shell may lose an interrupt between its fork and the child's exec.
     terminal.types("!echo began; exec sleep 1000\n");
     terminal.shows("\nbegan\n");
+    // A shell may lose an interrupt while it is just starting a command.
+    let sleeps = || sandbox.processes().iter().any(|(_, line)| line.starts_with("sleep 1000"));
+    wait_until("the shell's command", sleeps);
     terminal.types("\x03");
     terminal.shows("\nbegan\n^C\nzdctl> ");
     terminal.types("fg\n");
     terminal.shows("./server\n");
-    wait_until("the program", || {
-        sandbox.processes().iter().any(|(_, line)| line.starts_with("sleep 1000"))
-    });
+    wait_until("the program", sleeps);
     terminal.types("\x03");
     terminal.shows("./server\n^C\nzdctl> ");
     let (status, rest) = terminal.last("quit\n");

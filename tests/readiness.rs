@@ -105,6 +105,20 @@ fn a_hanging_start_test_is_gone_after_the_stop() {
     sandbox.holds_only(&["app.conf", "events.log", "test", "testing"]);
 }
 
+/// What a willful end leaves alone are the program's own children, not its test.
+#[test]
+fn a_hanging_start_test_does_not_outlive_a_program_that_ends_as_it_may() {
+    let sandbox = Sandbox::logged("program ./ends\nstart-test-program ./test");
+    sandbox.script("ends", "until [ -e end ]; do sleep 0.02; done; exit 0");
+    sandbox.script("test", "trap '' TERM; sleep 1001 & echo $$ > testing; wait");
+    let start = sandbox.zd_background(&["start"]);
+    sandbox.wait_for_number("testing");
+    sandbox.file("end", "");
+    start.output().exits(1);
+    wait_until("the end of the test", || sandbox.processes().is_empty());
+    assert!(!sandbox.events().contains("left alone"), "{}", sandbox.events());
+}
+
 /// The next program gets a test of its own.
 #[test]
 fn a_program_that_dies_takes_its_start_test_along() {

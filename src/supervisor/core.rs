@@ -335,7 +335,7 @@ impl Core {
     pub(super) fn finish(&mut self) {
         self.copy_output(true);
         self.abandon_test();
-        if process::reap() != Reaped::NoChildren {
+        if self.leaves_strays() {
             self.say(&LogMessage::StraysLeft);
         }
         self.say(&LogMessage::Exiting);

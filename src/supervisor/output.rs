@@ -33,6 +33,10 @@ pub(crate) struct Output {
     reader: OwnedFd,
     /// What the program gets as its standard output and error.
     writer: OwnedFd,
+    /// Holds a copy of what is being written, while the original stays in the
+    /// program's pipe until the transcript has it: if we are killed in between,
+    /// the next supervisor finds it there. None where the kernel cannot copy.
+    copy: Option<(OwnedFd, OwnedFd)>,
     path: PathBuf,
     file: File,
     /// Bytes that no write took since the file last worked.
@@ -54,6 +58,7 @@ impl Output {
         let output = Output {
             reader,
             writer,
+            copy: descriptor::pipe().ok(),
             path: transcript.to_path_buf(),
             file,
             dropped: 0,
@@ -109,14 +114,52 @@ impl Output {
     }
 
     fn copy_chunk(&mut self) -> (usize, Change) {
-        let count = descriptor::read(self.reader.as_fd(), &mut self.buffer).unwrap_or(0);
+        let peeked = self.peek();
+        let count = match peeked {
+            Some(count) => count,
+            None => descriptor::read(self.reader.as_fd(), &mut self.buffer).unwrap_or(0),
+        };
         let bytes = self.buffer.get(..count).unwrap_or(&[]);
         if bytes.is_empty() {
             return (0, Change::None);
         }
         self.tail.keep(bytes);
         let change = append(&mut self.file, &mut self.dropped, bytes);
+        if peeked.is_some() {
+            self.take_out(count);
+        }
         (count, change)
+    }
+
+    /// Fills the buffer and leaves the bytes in the pipe; none if that cannot be
+    /// done here.
+    fn peek(&mut self) -> Option<usize> {
+        let (read, write) = self.copy.as_ref()?;
+        match descriptor::peek(self.reader.as_fd(), write.as_fd(), self.buffer.len()) {
+            Ok(count) => {
+                let room = self.buffer.get_mut(..count)?;
+                let mut filled = 0;
+                while let Some(rest) = room.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+                    filled += descriptor::read(read.as_fd(), rest).ok().filter(|n| *n > 0)?;
+                }
+                Some(count)
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Some(0),
+            Err(_) => {
+                self.copy = None;
+                None
+            }
+        }
+    }
+
+    /// Removes from the pipe what the transcript has by now.
+    fn take_out(&mut self, mut count: usize) {
+        while let Some(room) = self.buffer.get_mut(..count).filter(|room| !room.is_empty()) {
+            match descriptor::read(self.reader.as_fd(), room) {
+                Ok(taken) if taken > 0 => count -= taken,
+                _ => return,
+            }
+        }
     }
 
     /// The end of what the program wrote since `forget_tail`.

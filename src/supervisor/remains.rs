@@ -1,15 +1,14 @@
 //! What of a program is left when it has ended, or was never our child: its
 //! strays, and the end of an adopted one. Carries out; the machine decides.
 
-use super::control::Waiting;
-use super::core::{ADOPTED_CHECK, Announcement, Core};
+use super::core::{ADOPTED_CHECK, Core};
 use super::machine::Phase;
 use super::stray;
 use crate::messages::supervisor::LogMessage;
 use crate::procfs;
 use crate::sys::clock;
 use crate::sys::process::{self, Reaped};
-use crate::vocabulary::{Ended, Mono, Signal};
+use crate::vocabulary::{Ended, Mono, Pid, Signal};
 
 /// How often strays that are not our children are looked for while they are
 /// being removed.
@@ -51,19 +50,32 @@ impl Core {
         self.check_at = look.then(|| now.after(STRAY_CHECK));
     }
 
+    /// Whether anything lives that the program started. A start test that is
+    /// just being killed is no such thing.
+    pub(super) fn leaves_strays(&self) -> bool {
+        loop {
+            match process::reap() {
+                Reaped::Child(..) => {}
+                Reaped::NoChildren => return false,
+                Reaped::NoneEnded => break,
+            }
+        }
+        let test = self.recipe.test.as_ref().and_then(|test| test.leader).map(Pid::get);
+        let strays = stray::find(self.stray_origin());
+        !procfs::is_there() || strays.iter().any(|(_, stat)| Some(stat.session) != test)
+    }
+
     pub(super) fn kill_strays(&mut self, now: Mono) {
         let origin = self.stray_origin();
-        let (log, announcements) = (&mut self.log, &mut self.announcements);
         let reached = stray::signal(origin, Signal::KILL, |pid, name| {
             let message = LogMessage::StrayKilled { pid, name };
-            log.write(message.level(), &message, clock::wall());
-            announcements.push(Announcement::Note(Waiting::ForDown, message.to_string()));
+            self.say(&message);
+            self.tell_all(&message);
         });
         if reached == 0 && !procfs::is_there() {
             // Whoever left the program's group cannot be found without /proc.
             self.say(&LogMessage::StraysLeft);
-            let note = LogMessage::StraysLeft.to_string();
-            self.announcements.push(Announcement::Note(Waiting::ForDown, note));
+            self.tell_all(&LogMessage::StraysLeft);
             self.cleared(now);
         }
     }

@@ -19,6 +19,8 @@ pub(super) struct StartTest {
     command: Option<Command>,
     /// How the exec of the running test went.
     exec: Option<ExecOutcome>,
+    /// The test that ran last, which leads a session of its own.
+    pub(super) leader: Option<Pid>,
     complained: bool,
 }
 
@@ -29,8 +31,15 @@ impl StartTest {
         base: PathBuf,
     ) -> StartTest {
         let (words, environment) = (words.to_vec(), environment.to_vec());
-        let mut test =
-            StartTest { words, environment, base, command: None, exec: None, complained: false };
+        let mut test = StartTest {
+            words,
+            environment,
+            base,
+            command: None,
+            exec: None,
+            leader: None,
+            complained: false,
+        };
         // If not now, then at the first run, which tells why.
         test.command = test.find().ok();
         test
@@ -51,6 +60,7 @@ impl StartTest {
         self.command = Some(command);
         let (pid, exec) = held?.release();
         self.exec = Some(exec);
+        self.leader = Some(pid);
         Ok(pid)
     }
 

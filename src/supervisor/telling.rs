@@ -53,9 +53,7 @@ impl Core {
         match note {
             Note::GaveUp => self.tell_waiters(&message),
             Note::BackingOff { seconds } => self.tell_waiters(&WaiterNote::NextAttempt { seconds }),
-            Note::StopTimedOut(_) | Note::StraysAwaited => {
-                self.announcements.push(Announcement::Note(Waiting::ForDown, message.to_string()))
-            }
+            Note::StopTimedOut(_) | Note::StraysAwaited => self.tell_all(&message),
             Note::ProgramEnded { .. }
             | Note::ProgramStopped { .. }
             | Note::StartTimedOut
@@ -64,6 +62,12 @@ impl Core {
             | Note::StraysLeft => {}
         }
         self.say(&message);
+    }
+
+    /// Tells everybody who waits: also a `restart` wants to know what was killed.
+    pub(super) fn tell_all(&mut self, what: &dyn Display) {
+        self.tell_waiters(what);
+        self.announcements.push(Announcement::Note(Waiting::ForDown, what.to_string()));
     }
 
     /// Tells those who wait for the program to be up.

@@ -40,36 +40,37 @@ pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>) -> io::Result<()> {
 
 /// One read; 0 is end of file. An interrupted read is repeated.
 pub(crate) fn read(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
-    loop {
-        // SAFETY: the pointer and the length are those of `buffer`.
-        let count = unsafe { libc::read(fd.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len()) };
-        match usize::try_from(count) {
-            Ok(count) => return Ok(count),
-            Err(_) => {
-                let error = io::Error::last_os_error();
-                if error.kind() != io::ErrorKind::Interrupted {
-                    return Err(error);
-                }
-            }
-        }
-    }
+    let (start, length) = (buffer.as_mut_ptr().cast(), buffer.len());
+    // SAFETY: the pointer and the length are those of `buffer`.
+    transfer(|| unsafe { libc::read(fd.as_raw_fd(), start, length) })
 }
 
 /// One write, possibly short. An interrupted write is repeated.
 pub(crate) fn write(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
+    // SAFETY: the pointer and the length are those of `bytes`.
+    transfer(|| unsafe { libc::write(fd.as_raw_fd(), bytes.as_ptr().cast(), bytes.len()) })
+}
+
+/// The number of bytes that a call moved; repeated while a signal ends it.
+fn transfer(mut call: impl FnMut() -> libc::ssize_t) -> io::Result<usize> {
     loop {
-        // SAFETY: the pointer and the length are those of `bytes`.
-        let count = unsafe { libc::write(fd.as_raw_fd(), bytes.as_ptr().cast(), bytes.len()) };
-        match usize::try_from(count) {
-            Ok(count) => return Ok(count),
-            Err(_) => {
-                let error = io::Error::last_os_error();
-                if error.kind() != io::ErrorKind::Interrupted {
-                    return Err(error);
-                }
-            }
+        if let Ok(count) = usize::try_from(call()) {
+            return Ok(count);
+        }
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
         }
     }
+}
+
+/// Copies what waits in one pipe into another, at most `most` bytes, without
+/// taking it out and without waiting.
+pub(crate) fn peek(from: BorrowedFd<'_>, into: BorrowedFd<'_>, most: usize) -> io::Result<usize> {
+    // SAFETY: tee takes four numbers and touches no memory of ours.
+    let count =
+        unsafe { libc::tee(from.as_raw_fd(), into.as_raw_fd(), most, libc::SPLICE_F_NONBLOCK) };
+    usize::try_from(count).map_err(|_| io::Error::last_os_error())
 }
 
 pub(crate) fn make_fifo(path: &Path, mode: u32) -> io::Result<()> {

@@ -252,6 +252,10 @@ fn the_container_of_the_readme_runs_in_the_foreground_and_stops() {
     let container = stage.sandbox.background(&["-C", &conf, "start"]);
     let status = |sandbox: &Sandbox| sandbox.run(&["-C", &conf, "status"]).code();
     wait_until("the program runs", || status(&stage.sandbox) == 0);
+    // It has said that it is ready by the time that it waits.
+    wait_until("the program waits", || {
+        stage.sandbox.processes().iter().any(|(_, line)| line.starts_with("sleep 1000"))
+    });
     send_signal(container.pid(), Signal::SIGTERM);
     assert_eq!(container.output().exits(0).stdout, "ready\n");
     assert_eq!(status(&stage.sandbox), 3);

@@ -363,15 +363,20 @@ fn collect(mut pipe: impl Read + Send + 'static) -> thread::JoinHandle<String> {
 /// Waits until `condition` gives something, and panics with `what` when it
 /// takes too long.
 #[track_caller]
-pub(crate) fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn wait_for<T>(what: &str, condition: impl FnMut() -> Option<T>) -> T {
+    wait_a_while(condition).unwrap_or_else(|| panic!("waited {LIMIT:?} in vain: {what}"))
+}
+
+/// As `wait_for`, for callers that have more to say when it takes too long.
+pub(crate) fn wait_a_while<T>(mut condition: impl FnMut() -> Option<T>) -> Option<T> {
     let end = Instant::now() + LIMIT;
-    loop {
+    while Instant::now() < end {
         if let Some(value) = condition() {
-            return value;
+            return Some(value);
         }
-        assert!(Instant::now() < end, "waited {LIMIT:?} in vain: {what}");
         thread::sleep(Duration::from_millis(5));
     }
+    None
 }
 
 #[track_caller]

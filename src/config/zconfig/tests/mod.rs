@@ -87,8 +87,9 @@ fn assert_error_in(host: &Fake, text: impl AsRef<[u8]>, expected: &str) {
 
 #[test]
 fn the_example_of_the_grammar_is_read() {
-    let host =
-        Fake::default().variable("HOME", "/root").file("/etc/app/limits.inc", "backoff-limit 5\n");
+    let host = Fake::default()
+        .variable("HOME", "/home/app")
+        .file("/etc/app/limits.inc", "backoff-limit 5\n");
     let root = host.section(include_str!("example.conf"));
     let [runner, environment] = root.sections.as_slice() else { panic!("{root:?}") };
     let program = "/srv/app/bin/server -c \"two words\"   # not a comment";
@@ -104,6 +105,6 @@ fn the_example_of_the_grammar_is_read() {
         ]
     );
     assert_eq!(pairs(&runner.sections[0].sections[0]), [("path", "run/ev.log")]);
-    let expected = [("LD_LIBRARY_PATH", "/root/lib"), ("PRICE", "$5"), ("EMPTY", "")];
+    let expected = [("LD_LIBRARY_PATH", "/home/app/lib"), ("PRICE", "$5"), ("EMPTY", "")];
     assert_eq!(pairs(environment), expected);
 }
