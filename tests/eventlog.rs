@@ -2,7 +2,7 @@ use std::fs;
 
 use nix::sys::signal::Signal;
 
-use crate::harness::{Sandbox, count, send_signal, wait_until};
+use crate::harness::{Sandbox, count, send_signal, wait_until, without_forks};
 
 /// A runner with these lines and an event log that holds these.
 fn with_log(runner: &str, log: &str) -> Sandbox {
@@ -111,7 +111,7 @@ fn the_log_tells_why_a_program_did_not_stay() {
 
     fs::remove_file(sandbox.path("ev")).expect("a log to remove");
     sandbox.script("garbage", "exit 0");
-    sandbox.file("garbage", "#!/no/such/interpreter\n");
+    without_forks(|| sandbox.file("garbage", "#!/no/such/interpreter\n"));
     sandbox.zd(&["-p", "./garbage", "start"]).exits(1);
     let why = "garbage': [Errno 2] No such file or directory";
     assert_eq!(count(&sandbox.read("ev"), why), 1, "{}", sandbox.read("ev"));

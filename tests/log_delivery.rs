@@ -7,7 +7,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use crate::harness::{
-    Sandbox, binary, count, exists, is_root, send_signal, skip, wait_for, wait_until,
+    Sandbox, binary, count, exists, is_root, send_signal, skip, wait_for, wait_until, without_forks,
 };
 
 fn with_log(runner: &str, log: &str) -> Sandbox {
@@ -269,7 +269,8 @@ fn a_real_system_log_shows_facility_and_priority() {
     fs::create_dir(sandbox.path("dev")).expect("a folder");
     let mut command = sandbox.command("unshare");
     let script = "mount --bind dev /dev && exec busybox syslogd -n -O \"$PWD/messages\"";
-    let Ok(mut daemon) = command.args(["-m", "sh", "-c", script]).spawn() else {
+    command.args(["-m", "sh", "-c", script]);
+    let Ok(mut daemon) = without_forks(|| command.spawn()) else {
         return skip("no unshare command");
     };
     let is_up = wait_for("the system log or its failure", || {

@@ -6,6 +6,7 @@ use nix::sys::signal::Signal;
 
 use crate::harness::{
     Output, Sandbox, binary, exists, is_alive, is_root, send_signal, skip, wait_for, wait_until,
+    without_forks,
 };
 
 /// The binary under another name.
@@ -133,7 +134,7 @@ fn shells(sandbox: &Sandbox) -> Vec<Vec<&'static str>> {
     let is_there = |shell: &Vec<&str>| {
         let mut command = sandbox.command(shell[0]);
         command.args(&shell[1..]).args(["-c", ":"]);
-        command.status().is_ok_and(|status| status.success())
+        without_forks(|| command.status()).is_ok_and(|status| status.success())
     };
     let (there, missing): (Vec<_>, Vec<_>) = all.into_iter().partition(is_there);
     for shell in missing {
@@ -215,7 +216,7 @@ fn an_instance_of_any_program_is_made_and_controlled() {
 
     // As an init script: copied, and linked.
     fs::create_dir(sandbox.path("init.d")).expect("an init directory");
-    fs::copy(&script, sandbox.path("init.d/copied")).expect("a copy");
+    without_forks(|| fs::copy(&script, sandbox.path("init.d/copied"))).expect("a copy");
     symlink(&script, sandbox.path("init.d/linked")).expect("a link");
     for name in ["init.d/copied", "init.d/linked"] {
         sandbox.run_program(sandbox.path(name), &["start"]).exits(0);

@@ -5,6 +5,7 @@ use nix::sys::signal::Signal;
 
 use crate::harness::{
     Output, Sandbox, Terminal, assert_golden, binary, is_alive, send_signal, skip, wait_until,
+    without_forks,
 };
 
 const SESSION: &str = include_str!("golden/session.txt");
@@ -211,7 +212,7 @@ fn no_interrupt_at_any_moment_ends_the_session() {
     link_zdctl(&sandbox);
     let mut command = sandbox.command("./zdctl");
     command.args(["-C", "app.conf"]).stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut child = command.spawn().expect("zdctl");
+    let mut child = without_forks(|| command.spawn()).expect("zdctl");
     let pid = i32::try_from(child.id()).expect("a pid");
     let mut input = child.stdin.take().expect("a pipe");
     let answers = BufReader::new(child.stdout.take().expect("a pipe"));
@@ -267,7 +268,8 @@ fn reload_takes_new_settings_or_keeps_the_old() {
     link_zdctl(&sandbox);
     let mut command = Command::new("./zdctl");
     command.current_dir(sandbox.path("")).args(["-C", "app.conf"]);
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("zdctl");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = without_forks(|| command.spawn()).expect("zdctl");
     let mut input = child.stdin.take().expect("a pipe");
     let edit = |umask: &str| {
         format!("!printf '<runner>\\nprogram x\\numask {umask}\\n</runner>\\n' >app.conf\n")

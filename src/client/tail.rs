@@ -91,16 +91,17 @@ fn follow(path: &Path) -> io::Result<()> {
     }
 }
 
-/// The last lines; gives back where the file ended.
+/// The last lines; gives back up to where the file was read.
 fn print_end(file: &mut File) -> io::Result<u64> {
-    let length = file.metadata()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(BYTES)))?;
+    let start = file.metadata()?.len().saturating_sub(BYTES);
+    file.seek(SeekFrom::Start(start))?;
     let mut bytes = Vec::new();
     file.take(BYTES).read_to_end(&mut bytes)?;
     let mut starts = memchr::memrchr_iter(b'\n', bytes.strip_suffix(b"\n").unwrap_or(&bytes));
     let begin = starts.nth(LINES - 1).map_or(0, |end| end + 1);
     print_bytes(bytes.get(begin..).unwrap_or(&[]))?;
-    Ok(length)
+    // What was added while we read has been printed as well.
+    Ok(start + bytes.len() as u64)
 }
 
 /// What was added behind `place`; gives back the new place.

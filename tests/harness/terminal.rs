@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 
-use super::{LIMIT, Sandbox, binary, exists, wait_for, wait_until};
+use super::{LIMIT, Sandbox, binary, exists, wait_for, wait_until, without_forks};
 
 pub(crate) struct Terminal {
     child: Child,
@@ -28,15 +28,19 @@ impl Terminal {
         if !exists(&name) {
             symlink(binary(), &name).expect("a symlink to the binary");
         }
-        let pair = nix::pty::openpty(None, None).expect("a terminal");
-        for end in [&pair.master, &pair.slave] {
-            fcntl(end, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).expect("a flag");
-        }
+        let pair = without_forks(|| {
+            let pair = nix::pty::openpty(None, None).expect("a terminal");
+            for end in [&pair.master, &pair.slave] {
+                fcntl(end, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).expect("a flag");
+            }
+            pair
+        });
         let slave = File::from(pair.slave);
         let stdio = || Stdio::from(slave.try_clone().expect("a descriptor"));
         let mut command = sandbox.command("setsid");
         command.args(["-c", "./zdctl"]).args(arguments);
-        let child = command.stdin(stdio()).stdout(stdio()).stderr(stdio()).spawn().ok()?;
+        command.stdin(stdio()).stdout(stdio()).stderr(stdio());
+        let child = without_forks(|| command.spawn()).ok()?;
         let keyboard = File::from(pair.master);
         let mut display = keyboard.try_clone().expect("a descriptor");
         let screen = Arc::new(Mutex::new(String::new()));
