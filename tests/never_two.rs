@@ -115,6 +115,40 @@ fn stop_ends_a_program_without_supervisor_and_its_children() {
     }
 }
 
+/// "After `stop` returns 0, nothing that the program started is alive", also
+/// when the supervisor that was asked is killed before it is done.
+#[test]
+fn a_stop_whose_supervisor_is_killed_meanwhile_still_stops_the_program() {
+    let sandbox = Sandbox::with_runner("program ./program\nsettle-time 0\nstop-timeout 1");
+    sandbox.script("program", "trap 'echo got it >termed' TERM\nwhile :; do sleep 0.02; done");
+    let program = sandbox.zd(&["start"]).exits(0).pid();
+    let supervisor = sandbox.supervisor();
+    let stop = sandbox.background(&["-C", "app.conf", "stop"]);
+    wait_until("it is told to stop", || sandbox.read("termed") == "got it\n");
+    send_signal(supervisor, Signal::SIGKILL);
+    let stop = stop.output().exits(0);
+    assert!(stop.stdout.ends_with("\ndaemon process stopped\n"), "{stop:?}");
+    assert!(!is_alive(program));
+    sandbox.assert_clean(&["app.conf", "program", "termed"]);
+}
+
+/// "true answers": the end of the supervisor is not that of the program.
+#[test]
+fn a_wait_whose_supervisor_is_killed_does_not_call_the_program_stopped() {
+    let sandbox = Sandbox::with_runner(LINES);
+    let program = sandbox.zd(&["start"]).exits(0).pid();
+    let supervisor = sandbox.supervisor();
+    let wait = sandbox.background(&["-C", "app.conf", "wait"]);
+    wait_until("it waits", || count(&sandbox.read("event.log"), "wait requested") == 1);
+    send_signal(supervisor, Signal::SIGKILL);
+    let wait = wait.output().exits(4);
+    let expected =
+        format!("daemon manager not running; daemon process still running, pid={program}\n");
+    assert!(wait.stdout.ends_with(&expected), "{wait:?}");
+    sandbox.zd(&["wait"]).exits(4).says(&expected);
+    sandbox.zd(&["stop"]).exits(0);
+}
+
 /// "what it writes waits in the pipe until the next supervisor opens the other
 /// end"
 #[test]

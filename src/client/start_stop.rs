@@ -112,15 +112,18 @@ fn stop_program(client: &Client) -> Result<Exit, Exit> {
         client.say(&Say::ProgramNotRunning);
         return Ok(exit::DONE);
     }
-    let Some(mut wait) = client.hold("stop wait\n", client.stop_limit())? else {
-        client.say_after_wait(0, &Say::Stopped);
-        return Ok(exit::DONE);
+    let wait = match client.hold("stop wait\n", client.stop_limit())? {
+        Some(wait) if wait.held == Held::Closed => {
+            client.poll_until(client.stop_limit(), |status| {
+                let gone = program_of(status).is_none() || program_of(status) != old;
+                gone.then_some(Held::Closed)
+            })?
+        }
+        Some(wait) => wait,
+        None => Wait { held: Held::Closed, dots: 0 },
     };
-    if wait.held == Held::Closed {
-        wait = client.poll_until(client.stop_limit(), |status| {
-            let gone = program_of(status).is_none() || program_of(status) != old;
-            gone.then_some(Held::Outcome(Outcome::Down))
-        })?;
+    if client.orphan_after(&wait)?.is_some() {
+        return stop_without_supervisor(client);
     }
     Ok(client.stopped(&wait))
 }
@@ -134,7 +137,14 @@ fn stop_without_supervisor(client: &Client) -> Result<Exit, Exit> {
     let words = client.program_words(&[])?;
     client.launch(&words, client.start_limit())?;
     let wait = client.hold("stop wait\n", client.stop_limit())?;
-    Ok(client.stopped(&wait.unwrap_or(Wait { held: Held::Outcome(Outcome::Down), dots: 0 })))
+    let wait = wait.unwrap_or(Wait { held: Held::Closed, dots: 0 });
+    match client.orphan_after(&wait)? {
+        Some(pid) => {
+            client.say_after_wait(wait.dots, &Say::Unsupervised(pid));
+            Ok(exit::FAILED)
+        }
+        None => Ok(client.stopped(&wait)),
+    }
 }
 
 pub(super) fn restart(client: &mut Client, arguments: &[OsString]) -> Exit {
@@ -158,16 +168,17 @@ pub(super) fn wait(client: &mut Client, _arguments: &[OsString]) -> Exit {
 }
 
 fn wait_for_end(client: &mut Client) -> Result<Exit, Exit> {
-    let mut waited = Wait { held: Held::Outcome(Outcome::Down), dots: 0 };
+    let mut waited = Wait { held: Held::Closed, dots: 0 };
     if program_of(client.status()?.as_ref()).is_some() {
-        if let Some(wait) = client.hold("wait\n", None)? {
-            waited = wait;
-        }
+        waited = client.hold("wait\n", None)?.unwrap_or(waited);
         if waited.held == Held::Closed {
-            waited = client.poll_until(None, |status| {
-                program_of(status).is_none().then_some(Held::Outcome(Outcome::Down))
-            })?;
+            waited = client
+                .poll_until(None, |status| program_of(status).is_none().then_some(Held::Closed))?;
         }
+    }
+    if let Some(pid) = client.orphan_after(&waited)? {
+        client.say_after_wait(waited.dots, &Say::Unsupervised(pid));
+        return Ok(exit::UNCLEAR);
     }
     let status = client.stopped(&waited);
     if status == exit::DONE {
@@ -212,6 +223,15 @@ fn send(client: &Client, signal: Signal, name: &str) -> Result<Exit, Exit> {
 }
 
 impl Client {
+    /// The program, if it runs although no supervisor is there: whoever ended
+    /// the wait without an outcome may have been killed, and not stopped.
+    fn orphan_after(&self, wait: &Wait) -> Result<Option<Pid>, Exit> {
+        if wait.held != Held::Closed || self.status()?.is_some() {
+            return Ok(None);
+        }
+        self.survivor()
+    }
+
     /// How long a start may take before we doubt the supervisor itself.
     fn start_limit(&self) -> Duration {
         self.settings.start_timeout.0.saturating_add(MARGIN)

@@ -133,6 +133,7 @@ impl Answer for Core {
                 (hold, Waiting::ForDown)
             }
             Request::Wait => {
+                self.say(&LogMessage::Requested { what: "wait", uid });
                 if self.machine.program().is_none() {
                     let _ = writeln!(reply, "{}", Outcome::Down);
                     return After::Close;
