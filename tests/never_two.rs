@@ -71,10 +71,9 @@ fn an_adopted_program_is_started_again_when_it_ends() {
     let (sandbox, program) = bereaved(LINES);
     sandbox.zd(&["start"]).exits(0);
     send_signal(program, Signal::SIGKILL);
-    let next = wait_for("another program", || {
-        Some(sandbox.program()).filter(|pid| ![0, program].contains(pid))
-    });
-    assert_eq!(copies(&sandbox), [next]);
+    let next =
+        wait_for("another program", || copies(&sandbox).into_iter().find(|pid| *pid != program));
+    assert_eq!((copies(&sandbox), sandbox.program()), (vec![next], next));
     sandbox.stop(&FILES);
 }
 
@@ -113,6 +112,19 @@ fn stop_ends_a_program_without_supervisor_and_its_children() {
         assert!(!is_alive(program));
         sandbox.assert_clean(&["app.conf", "out.log", "program"]);
     }
+}
+
+/// A launch that fails leaves nothing behind, but does not forget the program
+/// either that it was to take over.
+#[test]
+fn a_start_that_fails_beside_a_survivor_does_not_lose_it() {
+    let (sandbox, program) = bereaved(LINES);
+    sandbox.zd(&["-t", "no/such/folder/out.log", "start"]).exits(1).complains("out.log");
+    sandbox.zd(&["status"]).exits(4).says(&format!("still running, pid={program}\n"));
+    assert_eq!(sandbox.zd(&["start"]).exits(0).pid(), program);
+    assert_eq!(copies(&sandbox), [program]);
+    sandbox.zd(&["stop"]).exits(0);
+    sandbox.assert_clean(&FILES);
 }
 
 /// "After `stop` returns 0, nothing that the program started is alive", also

@@ -193,6 +193,10 @@ impl Claim {
         if self.socket.is_some_and(|socket| names(&self.paths.socket, socket)) {
             let _ = fs::remove_file(&self.paths.socket);
         }
+        // A launch that failed beside a survivor leaves it to the next one.
+        if self.record.program.is_some() {
+            return;
+        }
         let _ = fs::remove_file(&self.paths.output);
         if names(&self.paths.record, identity(&self.record_file)) {
             let _ = fs::remove_file(&self.paths.record);
