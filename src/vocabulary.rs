@@ -1,7 +1,6 @@
 //! The plain values that rules, messages and system calls share: process ids,
-//! signals, how a process ended, monotonic time, severity. No system call, no
-//! text beyond a number; signal names are `sys::signal`'s, because numbers
-//! differ between platforms.
+//! signals, how a process ended, monotonic time, severity. No system call;
+//! signal names are `sys::signal`'s, because numbers differ between platforms.
 
 use std::fmt;
 use std::num::NonZeroI32;

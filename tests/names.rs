@@ -1,5 +1,5 @@
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use nix::sys::signal::Signal;
@@ -224,6 +224,37 @@ fn an_instance_of_any_program_is_made_and_controlled() {
         sandbox.run_program(sandbox.path(name), &["stop"]).exits(0);
         sandbox.run_program(sandbox.path(name), &["try-restart"]).exits(0);
         sandbox.run_program(sandbox.path(name), &["status"]).exits(3);
+    }
+}
+
+/// Issue 3: "an instance's control script, copied into an init directory, […]
+/// as root with `user`".
+#[test]
+fn an_instance_made_by_root_for_a_user_runs_as_that_user() {
+    if !is_root() {
+        return skip("only root may become another user");
+    }
+    let sandbox = Sandbox::new();
+    let program = ["--", "sh", "-c", "id -un; exec sleep 1000"];
+    let make = ["mkinstance", "srv", "--name", "app", "--user", "daemon"];
+    let made = sandbox.run(&[&make[..], &program[..]].concat()).exits(0);
+    for folder in ["log", "var"] {
+        made.stdout
+            .lines()
+            .find(|line| {
+                line.starts_with("Gave ") && line.ends_with(&format!("/{folder} to daemon"))
+            })
+            .unwrap_or_else(|| panic!("{folder} is not given away: {made:?}"));
+    }
+    without_settling(&sandbox, "srv/etc/app.conf");
+    fs::create_dir(sandbox.path("init.d")).expect("an init directory");
+    let copy = sandbox.path("init.d/app");
+    without_forks(|| fs::copy(sandbox.path("srv/bin/appctl"), &copy)).expect("a copy");
+    control_script_works(&sandbox, &copy);
+    wait_until("the program's output", || sandbox.read("srv/log/app.out").starts_with("daemon\n"));
+    for file in ["srv/log/app.out", "srv/log/app.log"] {
+        let owner = fs::metadata(sandbox.path(file)).expect("a log").uid();
+        assert_eq!(owner, fs::metadata(sandbox.path("srv/var")).expect("a folder").uid(), "{file}");
     }
 }
 
