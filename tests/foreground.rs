@@ -6,8 +6,25 @@ use std::process::Command;
 use nix::sys::signal::Signal;
 
 use crate::harness::{
-    Sandbox, binary, is_alive, may_unshare, send_signal, skip, wait_for, wait_until,
+    Sandbox, Terminal, binary, is_alive, may_unshare, send_signal, skip, wait_for, wait_until,
 };
+
+/// "a terminal ^C reaches the program anyway": both end, nobody is told twice,
+/// and the status is that of an interrupt.
+#[test]
+fn an_interrupt_typed_at_the_terminal_ends_program_and_supervisor() {
+    let sandbox = Sandbox::with_runner("program ./asks\ndaemon off");
+    let body = "trap 'echo int >>ints' INT; echo ready\n\
+                until [ -e ints ]; do sleep 0.02; done; sleep 0.2; exit 0";
+    sandbox.script("asks", body);
+    let Some(terminal) = Terminal::zdctl(&sandbox, &["-C", "app.conf", "start"]) else {
+        return skip("no setsid command to give a process a terminal");
+    };
+    let (status, screen) = terminal.with_prompt("ready\n").last("\x03");
+    assert_eq!((status.code(), screen.as_str()), (Some(130), "^C"));
+    assert_eq!(sandbox.read("ints"), "int\n");
+    sandbox.holds_only(&["app.conf", "asks", "ints", "zdctl"]);
+}
 
 /// "`daemon off`: exit with the program's exit status"
 #[test]
