@@ -6,24 +6,35 @@ use std::process::Command;
 use nix::sys::signal::Signal;
 
 use crate::harness::{
-    Sandbox, Terminal, binary, is_alive, may_unshare, send_signal, skip, wait_for, wait_until,
+    Sandbox, Terminal, binary, count, is_alive, may_unshare, send_signal, skip, wait_for,
+    wait_until,
 };
 
-/// "a terminal ^C reaches the program anyway": both end, nobody is told twice,
-/// and the status is that of an interrupt.
+/// "a terminal ^C reaches the program anyway": what the terminal sends to both
+/// is not forwarded, what somebody sends to the supervisor is; ^C ends both,
+/// with the status of an interrupt.
 #[test]
-fn an_interrupt_typed_at_the_terminal_ends_program_and_supervisor() {
-    let sandbox = Sandbox::with_runner("program ./asks\ndaemon off");
-    let body = "trap 'echo int >>ints' INT; echo ready\n\
-                until [ -e ints ]; do sleep 0.02; done; sleep 0.2; exit 0";
+fn keys_at_the_terminal_are_not_forwarded_and_an_interrupt_ends_both() {
+    let sandbox = Sandbox::with_runner(
+        "program ./asks\ndaemon off\n<eventlog>\n<logfile>\npath event.log\n</logfile>\n</eventlog>",
+    );
+    let body = "trap 'echo quit >>signals' QUIT; trap 'exit 0' INT; echo ready\n\
+                while :; do sleep 0.02; done";
     sandbox.script("asks", body);
     let Some(terminal) = Terminal::zdctl(&sandbox, &["-C", "app.conf", "start"]) else {
         return skip("no setsid command to give a process a terminal");
     };
-    let (status, screen) = terminal.with_prompt("ready\n").last("\x03");
-    assert_eq!((status.code(), screen.as_str()), (Some(130), "^C"));
-    assert_eq!(sandbox.read("ints"), "int\n");
-    sandbox.holds_only(&["app.conf", "asks", "ints", "zdctl"]);
+    let mut terminal = terminal.with_prompt("ready\n");
+    terminal.is_prompted();
+    terminal.types("\x1c");
+    wait_until("the key", || sandbox.read("signals") == "quit\n");
+    send_signal(sandbox.supervisor(), Signal::SIGQUIT);
+    wait_until("the signal", || sandbox.read("signals") == "quit\nquit\n");
+    wait_until("the log", || sandbox.read("event.log").contains("forwarded SIGQUIT"));
+    assert_eq!(count(&sandbox.read("event.log"), "forwarded SIGQUIT"), 1);
+    terminal.types("\x03");
+    assert_eq!(terminal.ends().code(), Some(130));
+    sandbox.holds_only(&["app.conf", "asks", "event.log", "signals", "zdctl"]);
 }
 
 /// "`daemon off`: exit with the program's exit status"

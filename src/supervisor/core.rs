@@ -71,6 +71,8 @@ pub(super) struct Core {
     pub(super) recipe: Recipe,
     pub(super) machine: Machine,
     pub(super) readiness: Readiness,
+    /// A start test that was killed and has not been reaped yet.
+    pub(super) killed_test: Option<Pid>,
     pub(super) program: Program,
     pub(super) output: Option<Output>,
     /// What the program gets as standard input, and as output without transcript.
@@ -229,6 +231,11 @@ impl Core {
             self.say(&LogMessage::ChildReaped { pid, known: true });
             return self.program_ended(now, ended);
         }
+        if self.killed_test == Some(pid) {
+            self.say(&LogMessage::ChildReaped { pid, known: false });
+            self.killed_test = None;
+            return self.clear_strays(now);
+        }
         match self.readiness.ended(now, pid, ended == Ended::Exited(0)) {
             Verdict::Passed => {
                 self.say(&LogMessage::TestSucceeded);
@@ -259,6 +266,7 @@ impl Core {
             // The group too, once the child leads one.
             let _ = process::kill_group(pid, Signal::KILL);
             let _ = process::kill(pid, Signal::KILL);
+            self.killed_test = Some(pid);
         }
     }
 
@@ -316,19 +324,22 @@ impl Core {
         self.say(&LogMessage::Reopened);
     }
 
+    /// Whether the terminal has sent the signal to the program as well.
+    pub(super) fn is_delivered(&self, caught: Caught) -> bool {
+        caught.from_terminal && self.attached
+    }
+
     /// A signal to the supervisor, other than the end of a child.
     pub(super) fn signalled(&mut self, now: Mono, caught: Caught) {
         let signal = caught.signal;
         if signal == Signal::TERM || signal == Signal::INT {
-            let delivered = caught.from_terminal && self.attached;
-            let how = super::machine::Terminate { signal, delivered };
+            let how = super::machine::Terminate { signal, delivered: self.is_delivered(caught) };
             return self.step(now, Event::Terminate(how));
         }
         if signal == Signal::USR2 {
             self.reopen();
         }
-        let delivered = caught.from_terminal && self.attached;
-        if let Some(pid) = self.machine.program().filter(|_| !delivered) {
+        if let Some(pid) = self.machine.program().filter(|_| !self.is_delivered(caught)) {
             if self.is_still_the_program(pid) && process::kill(pid, signal).is_ok() {
                 self.say(&LogMessage::Forwarded { signal, pid });
             }

@@ -103,11 +103,21 @@ impl Supervisor {
             count += 1;
         }
         let caught = caught.get(..count).unwrap_or(&[]);
+        // What the terminal has sent to the program too is not sent on, so it need
+        // not wait for the reaping; and the program may have ended of it already,
+        // which is then no end of its own.
+        self.pass_on(now, caught, true);
         if caught.iter().any(|caught| caught.signal == Signal::CHLD) {
             self.core.reap(now);
         }
-        for signal in caught.iter().filter(|caught| caught.signal != Signal::CHLD) {
-            self.core.signalled(now, *signal);
+        self.pass_on(now, caught, false);
+    }
+
+    fn pass_on(&mut self, now: Mono, caught: &[Caught], delivered: bool) {
+        for caught in caught.iter().filter(|caught| caught.signal != Signal::CHLD) {
+            if self.core.is_delivered(*caught) == delivered {
+                self.core.signalled(now, *caught);
+            }
         }
     }
 

@@ -44,7 +44,12 @@ impl Core {
         (self.program.adopted.is_some() || !self.subreaper) && procfs::is_there()
     }
 
+    /// Asks what the program left behind to end. A start test that is just
+    /// being killed is waited for first: with it, nothing may be left.
     pub(super) fn clear_strays(&mut self, now: Mono) {
+        if !matches!(self.machine.phase(), Phase::Clearing { .. }) {
+            return;
+        }
         let has_children = process::reap();
         if let Reaped::Child(pid, ended) = has_children {
             self.child_ended(now, pid, ended);
@@ -53,6 +58,9 @@ impl Core {
         let look = self.must_look_for_strays();
         if has_children == Reaped::NoChildren && !look {
             return self.cleared(now);
+        }
+        if self.killed_test.is_some() {
+            return;
         }
         let found = stray::signal(self.stray_origin(), Signal::TERM);
         for (pid, stat) in &found {

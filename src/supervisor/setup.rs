@@ -158,6 +158,7 @@ fn prepare(launch: &Launch) -> Result<(Supervisor, Option<Pid>), Refusal> {
         machine: Machine::new(parts.recipe.policy.clone()),
         recipe: parts.recipe,
         readiness: Readiness::Off,
+        killed_test: None,
         program: Program::default(),
         output: parts.output,
         null: parts.null,

@@ -108,13 +108,18 @@ impl Terminal {
         })
     }
 
+    /// Waits for the end and gives the exit status.
+    #[track_caller]
+    pub(crate) fn ends(&mut self) -> ExitStatus {
+        wait_for("the end of the session", || self.child.try_wait().expect("a child"))
+    }
+
     /// Types the last line and gives the exit status and what it showed.
     #[track_caller]
     pub(crate) fn last(&mut self, line: &str) -> (ExitStatus, String) {
         let before = self.is_prompted().screen().len();
         self.types(line);
-        let child = &mut self.child;
-        let status = wait_for("the end of the session", || child.try_wait().expect("a child"));
+        let status = self.ends();
         wait_until("the end of the screen", || self.reader.is_finished());
         (status, self.screen().get(before..).unwrap_or_default().to_string())
     }
