@@ -28,10 +28,7 @@ pub(crate) enum LogMessage<'a> {
     CannotFork(&'a io::Error),
     StartTimedOut(Duration),
     StopTimedOut(Pid),
-    StrayTerminated { pid: Pid, name: &'a str },
-    StrayKilled { pid: Pid, name: &'a str },
-    StraysLeft,
-    StraysAwaited,
+    Stray(Stray<'a>),
     Terminated(Signal),
     Forwarded { signal: Signal, pid: Pid },
     Requested { what: &'a str, uid: u32 },
@@ -64,14 +61,12 @@ impl LogMessage<'_> {
             | LogMessage::Forwarded { .. }
             | LogMessage::Requested { .. }
             | LogMessage::Reopened
-            | LogMessage::StrayTerminated { .. }
+            | LogMessage::Stray(Stray::Terminated { .. })
             | LogMessage::Terminated(_)
             | LogMessage::Exiting => Level::INFO,
             LogMessage::StartTimedOut(_)
             | LogMessage::StopTimedOut(_)
-            | LogMessage::StrayKilled { .. }
-            | LogMessage::StraysLeft
-            | LogMessage::StraysAwaited
+            | LogMessage::Stray(Stray::Killed { .. } | Stray::Left | Stray::Awaited)
             | LogMessage::TranscriptResumed { .. }
             | LogMessage::StaleSocket(_)
             | LogMessage::NoSubreaper => Level::WARNING,
@@ -120,18 +115,7 @@ impl fmt::Display for LogMessage<'_> {
             LogMessage::StopTimedOut(pid) => {
                 write!(f, "pid {pid} did not end within stop-timeout; sending SIGKILL")
             }
-            LogMessage::StrayTerminated { pid, name } => {
-                write!(f, "pid {pid} ({name}) was left behind by the program; sending SIGTERM")
-            }
-            LogMessage::StrayKilled { pid, name } => {
-                write!(f, "pid {pid} ({name}) was left behind by the program; sending SIGKILL")
-            }
-            LogMessage::StraysLeft => {
-                f.write_str("processes that the program started are still alive; left alone")
-            }
-            LogMessage::StraysAwaited => f.write_str(
-                "waiting for processes that the program left behind; stop-timeout 0 spares them",
-            ),
+            LogMessage::Stray(stray) => stray.fmt(f),
             LogMessage::Terminated(signal) => write!(f, "daemon manager killed by {signal}"),
             LogMessage::Forwarded { signal, pid } => write!(f, "forwarded {signal} to pid {pid}"),
             LogMessage::Requested { what, uid } => write!(f, "{what} requested by uid {uid}"),
@@ -160,6 +144,41 @@ impl fmt::Display for LogMessage<'_> {
                 "this kernel has no subreapers: daemons that the program starts are not tracked",
             ),
             LogMessage::Exiting => f.write_str("Exiting"),
+        }
+    }
+}
+
+/// Processes that the program left behind.
+#[derive(Debug)]
+pub(crate) enum Stray<'a> {
+    Terminated {
+        pid: Pid,
+        name: &'a str,
+    },
+    Killed {
+        pid: Pid,
+        name: &'a str,
+    },
+    Left,
+    /// Nothing may be killed.
+    Awaited,
+}
+
+impl fmt::Display for Stray<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Stray::Terminated { pid, name } => {
+                write!(f, "pid {pid} ({name}) was left behind by the program; sending SIGTERM")
+            }
+            Stray::Killed { pid, name } => {
+                write!(f, "pid {pid} ({name}) was left behind by the program; sending SIGKILL")
+            }
+            Stray::Left => {
+                f.write_str("processes that the program started are still alive; left alone")
+            }
+            Stray::Awaited => f.write_str(
+                "waiting for processes that the program left behind; stop-timeout 0 spares them",
+            ),
         }
     }
 }

@@ -18,7 +18,7 @@ use super::readiness::{Readiness, Verdict};
 use super::start_test::StartTest;
 use crate::eventlog::EventLog;
 use crate::instance::Identity;
-use crate::messages::supervisor::LogMessage;
+use crate::messages::supervisor::{LogMessage, Stray};
 use crate::protocol::Outcome;
 use crate::sys::clock;
 use crate::sys::process::{self, Reaped};
@@ -351,7 +351,7 @@ impl Core {
         self.copy_output(true);
         self.abandon_test();
         if self.leaves_strays() {
-            self.say(&LogMessage::StraysLeft);
+            self.say(&LogMessage::Stray(Stray::Left));
         }
         self.say(&LogMessage::Exiting);
         if let Some(file) = &self.pid_file {

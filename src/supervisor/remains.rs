@@ -5,7 +5,7 @@ use super::core::{ADOPTED_CHECK, Core};
 use super::machine::Phase;
 use super::stray;
 use crate::instance::Identity;
-use crate::messages::supervisor::LogMessage;
+use crate::messages::supervisor::{LogMessage, Stray};
 use crate::procfs;
 use crate::sys::process::{self, Reaped};
 use crate::vocabulary::{Ended, Mono, Pid, Signal};
@@ -64,7 +64,7 @@ impl Core {
         }
         let found = stray::signal(self.stray_origin(), Signal::TERM);
         for (pid, stat) in &found {
-            self.say(&LogMessage::StrayTerminated { pid: *pid, name: stat.name() });
+            self.say(&LogMessage::Stray(Stray::Terminated { pid: *pid, name: stat.name() }));
         }
         if !procfs::is_there() {
             stray::signal_group(self.stray_origin(), Signal::TERM);
@@ -92,14 +92,14 @@ impl Core {
 
     pub(super) fn kill_strays(&mut self, now: Mono) {
         for (pid, stat) in stray::signal(self.stray_origin(), Signal::KILL) {
-            let message = LogMessage::StrayKilled { pid, name: stat.name() };
+            let message = LogMessage::Stray(Stray::Killed { pid, name: stat.name() });
             self.say(&message);
             self.tell_all(&message);
         }
         if !procfs::is_there() && !stray::signal_group(self.stray_origin(), Signal::KILL) {
             // Whoever left the program's group cannot be found without /proc.
-            self.say(&LogMessage::StraysLeft);
-            self.tell_all(&LogMessage::StraysLeft);
+            self.say(&LogMessage::Stray(Stray::Left));
+            self.tell_all(&LogMessage::Stray(Stray::Left));
             self.cleared(now);
         }
     }

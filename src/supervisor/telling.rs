@@ -6,7 +6,7 @@ use std::fmt::Display;
 use super::control::Waiting;
 use super::core::{Announcement, Core};
 use super::machine::{Note, Tell};
-use crate::messages::supervisor::{LogMessage, WaiterNote};
+use crate::messages::supervisor::{LogMessage, Stray, WaiterNote};
 use crate::protocol::Outcome;
 
 impl Core {
@@ -45,8 +45,8 @@ impl Core {
             Note::StopTimedOut(pid) => LogMessage::StopTimedOut(pid),
             Note::StartTimedOut => LogMessage::StartTimedOut(limit),
             Note::Terminated(signal) => LogMessage::Terminated(signal),
-            Note::StraysLeft => LogMessage::StraysLeft,
-            Note::StraysAwaited => LogMessage::StraysAwaited,
+            Note::StraysLeft => LogMessage::Stray(Stray::Left),
+            Note::StraysAwaited => LogMessage::Stray(Stray::Awaited),
             // Each one is told of by name when it is signalled.
             Note::StraysKilled => return,
         };

@@ -1,7 +1,9 @@
 //! What the supervisor says: examples.
 
 use super::{examples, missing};
-use crate::messages::supervisor::{ControlReply, LaunchError, LogMessage, WaiterNote};
+use crate::messages::supervisor::{
+    ControlReply, LaunchError, LogMessage, Stray as StrayMessage, WaiterNote,
+};
 use crate::vocabulary::{Ended, Pid, Signal};
 use std::ffi::OsString;
 use std::io;
@@ -46,10 +48,10 @@ pub(super) fn records() -> String {
         CannotFork(_) => CannotFork(error()),
         StartTimedOut(_) => StartTimedOut(Duration::from_secs(300)),
         StopTimedOut(_) => StopTimedOut(pid()),
-        StrayTerminated { .. } => StrayTerminated { pid: pid(), name: "x" },
-        StrayKilled { .. } => StrayKilled { pid: pid(), name: "x" },
-        StraysLeft => StraysLeft,
-        StraysAwaited => StraysAwaited,
+        Stray(StrayMessage::Terminated { .. }) => Stray(StrayMessage::Terminated { pid: pid(), name: "x" }),
+        Stray(StrayMessage::Killed { .. }) => Stray(StrayMessage::Killed { pid: pid(), name: "x" }),
+        Stray(StrayMessage::Left) => Stray(StrayMessage::Left),
+        Stray(StrayMessage::Awaited) => Stray(StrayMessage::Awaited),
         Terminated(_) => Terminated(Signal::TERM),
         Forwarded { .. } => Forwarded { signal: Signal::HUP, pid: pid() },
         Requested { .. } => Requested { what: "stop", uid: 0 },
