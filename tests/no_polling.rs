@@ -16,6 +16,14 @@ fn end_trace(sandbox: &Sandbox, strace: Background) -> Vec<String> {
     text.lines().filter(|line| !line.starts_with("---")).map(str::to_string).collect()
 }
 
+/// What the supervisor calls while nothing happens. Here time has to pass: it is
+/// about what does not happen in it.
+fn calls_of_an_idle_supervisor(sandbox: &Sandbox) -> Vec<String> {
+    let strace = trace(sandbox, sandbox.supervisor(), &["-e", "trace=all"]);
+    std::thread::sleep(Duration::from_millis(2500));
+    end_trace(sandbox, strace)
+}
+
 /// Nothing but the call that it was found in.
 #[track_caller]
 fn assert_only_waits(lines: &[String]) {
@@ -23,8 +31,7 @@ fn assert_only_waits(lines: &[String]) {
     assert!(lines.len() <= 1 && lines.iter().all(is_wait), "{lines:#?}");
 }
 
-/// "While nothing happens it makes no system call." The one test that has to
-/// let time pass: it is about what does not happen in it.
+/// "While nothing happens it makes no system call."
 #[test]
 fn an_idle_supervisor_makes_no_system_call() {
     let sandbox = Sandbox::with_runner(
@@ -38,10 +45,7 @@ fn an_idle_supervisor_makes_no_system_call() {
         sandbox.zd(&["status"]).exits(0);
     }
     sandbox.zd(&["restart"]).exits(0);
-    let strace = trace(&sandbox, sandbox.supervisor(), &["-e", "trace=all"]);
-    std::thread::sleep(Duration::from_millis(2500));
-    let lines = end_trace(&sandbox, strace);
-    assert_only_waits(&lines);
+    assert_only_waits(&calls_of_an_idle_supervisor(&sandbox));
     sandbox.stop(&["app.conf", "out.log"]);
 }
 
@@ -56,10 +60,7 @@ fn an_idle_supervisor_of_an_adopted_program_makes_no_system_call() {
     send_signal(sandbox.supervisor(), Signal::SIGKILL);
     wait_until("it is gone", || sandbox.zd(&["status"]).code() == 4);
     sandbox.zd(&["start"]).exits(0);
-    let strace = trace(&sandbox, sandbox.supervisor(), &["-e", "trace=all"]);
-    std::thread::sleep(Duration::from_millis(2500));
-    let lines = end_trace(&sandbox, strace);
-    assert_only_waits(&lines);
+    assert_only_waits(&calls_of_an_idle_supervisor(&sandbox));
     sandbox.stop(&["app.conf"]);
 }
 

@@ -6,9 +6,8 @@ use std::io::Read;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
 
-use super::LIMIT;
+use super::{LIMIT, wait_at_most};
 
 /// Runs what writes an executable. A child that another test is just forking
 /// would have it open for writing too, and then nobody could execute it.
@@ -105,16 +104,9 @@ impl Background {
 fn wait_for_output(mut child: Child, shown: String) -> Output {
     let out = child.stdout.take().map(collect);
     let err = child.stderr.take().map(collect);
-    let end = Instant::now() + LIMIT * 2;
-    let status = loop {
-        if let Some(status) = child.try_wait().expect("a child") {
-            break status;
-        }
-        if Instant::now() > end {
-            let _ = child.kill();
-            panic!("{shown} did not end within {:?}", LIMIT * 2);
-        }
-        thread::sleep(Duration::from_millis(2));
+    let Some(status) = wait_at_most(LIMIT * 2, || child.try_wait().expect("a child")) else {
+        let _ = child.kill();
+        panic!("{shown} did not end within {:?}", LIMIT * 2);
     };
     let text = |reader: Option<thread::JoinHandle<String>>| {
         reader.map(|reader| reader.join().expect("a reader")).unwrap_or_default()

@@ -247,13 +247,18 @@ pub(crate) fn wait_for<T>(what: &str, condition: impl FnMut() -> Option<T>) -> T
 }
 
 /// As `wait_for`, for callers that have more to say when it takes too long.
-pub(crate) fn wait_a_while<T>(mut condition: impl FnMut() -> Option<T>) -> Option<T> {
-    let end = Instant::now() + LIMIT;
+pub(crate) fn wait_a_while<T>(condition: impl FnMut() -> Option<T>) -> Option<T> {
+    wait_at_most(LIMIT, condition)
+}
+
+/// The one place where tests wait: for a condition, never just for time.
+fn wait_at_most<T>(limit: Duration, mut condition: impl FnMut() -> Option<T>) -> Option<T> {
+    let end = Instant::now() + limit;
     while Instant::now() < end {
         if let Some(value) = condition() {
             return Some(value);
         }
-        thread::sleep(Duration::from_millis(5));
+        thread::sleep(Duration::from_millis(2));
     }
     None
 }

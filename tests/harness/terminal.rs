@@ -6,11 +6,10 @@ use std::os::unix::fs::symlink;
 use std::process::{Child, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 
-use super::{LIMIT, Sandbox, binary, exists, wait_for, wait_until, without_forks};
+use super::{Sandbox, binary, exists, wait_a_while, wait_for, wait_until, without_forks};
 
 pub(crate) struct Terminal {
     child: Child,
@@ -81,11 +80,8 @@ impl Terminal {
 
     #[track_caller]
     pub(crate) fn shows(&self, text: &str) {
-        let end = Instant::now() + LIMIT;
-        while !self.screen().contains(text) {
-            assert!(Instant::now() < end, "no {text:?} on the screen: {:?}", self.screen());
-            thread::sleep(Duration::from_millis(5));
-        }
+        let shown = wait_a_while(|| self.screen().contains(text).then_some(()));
+        assert!(shown.is_some(), "no {text:?} on the screen: {:?}", self.screen());
     }
 
     pub(crate) fn types(&mut self, keys: &str) {
