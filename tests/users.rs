@@ -2,7 +2,9 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
 
-use crate::harness::{Output, Sandbox, binary, is_root, skip, wait_until};
+use nix::sys::signal::Signal;
+
+use crate::harness::{Output, Sandbox, binary, is_root, send_signal, skip, wait_until};
 
 /// Whom every system has.
 const NOBODY: u32 = 65534;
@@ -230,4 +232,22 @@ fn an_ordinary_user_cannot_be_another() {
             .complains(message);
     }
     assert!(!crate::harness::exists(&sandbox.path("work/zdsock")));
+}
+
+/// Who is to be taken over is our own record's word and nobody else's.
+#[test]
+fn a_record_that_another_user_wrote_is_not_believed() {
+    if !is_root() {
+        return skip("only root can give a file away");
+    }
+    let sandbox = Sandbox::with_runner("program sleep 1000\nsettle-time 0");
+    let program = sandbox.zd(&["start"]).exits(0).pid();
+    send_signal(sandbox.supervisor(), Signal::SIGKILL);
+    wait_until("it is gone", || sandbox.zd(&["status"]).code() == 4);
+    let record = sandbox.path(".zdsock.instance");
+    chown(&record, Some(NOBODY), None).expect("a foreign file");
+    sandbox.zd(&["start"]).exits(1).complains("belongs to uid 65534; start it as that user");
+    chown(&record, Some(0), None).expect("our own file");
+    assert_eq!(sandbox.zd(&["start"]).exits(0).pid(), program);
+    sandbox.zd(&["stop"]).exits(0);
 }

@@ -48,11 +48,22 @@ impl Client {
     /// The state of the supervisor, if there is one. What cannot be told from
     /// "none" for sure is an error that has been printed.
     pub(super) fn status(&self) -> Result<Option<Status>, Exit> {
+        Ok(self.status_and_trust()?.map(|(status, _)| status))
+    }
+
+    /// As `status`, and whether signals may be sent on the word of whoever
+    /// answered: not when we are root and the other end is not.
+    pub(super) fn status_and_trust(&self) -> Result<Option<(Status, bool)>, Exit> {
         let Some(mut stream) = self.connect()? else { return Ok(None) };
+        let peer = socket::peer_uid(stream.as_fd());
+        let trusted = peer.is_ok_and(|uid| uid == identity::effective_uid());
         match exchange(&mut stream, b"status\n") {
             // It ended before it could say anything.
             Ok(reply) if reply.is_empty() => Ok(None),
-            Ok(reply) => Status::parse(&reply).map(Some).ok_or_else(|| self.puzzled(&reply)),
+            Ok(reply) => match Status::parse(&reply) {
+                Some(status) => Ok(Some((status, trusted))),
+                None => Err(self.puzzled(&reply)),
+            },
             Err(error) if is_time_out(&error) => Err(self.silent()),
             // It ended while we asked.
             Err(_) => Ok(None),
@@ -170,13 +181,6 @@ impl Client {
                 Woken::TimedOut => return Ok(watcher.end(Held::TimedOut)),
             }
         }
-    }
-
-    /// Whether signals may be sent on the word of whoever answers: not when we
-    /// are root and the other end is not.
-    pub(super) fn trusts_peer(&self) -> bool {
-        let uid = self.connect().ok().flatten().and_then(|s| socket::peer_uid(s.as_fd()).ok());
-        uid.is_some_and(|uid| uid == identity::effective_uid())
     }
 }
 

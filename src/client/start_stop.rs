@@ -199,12 +199,13 @@ pub(super) fn kill(client: &mut Client, arguments: &[OsString]) -> Exit {
 }
 
 fn send(client: &Client, signal: Signal, name: &str) -> Result<Exit, Exit> {
-    let Some(pid) = program_of(client.status()?.as_ref()) else {
+    let answer = client.status_and_trust()?;
+    let Some((Status { program: Some(pid), .. }, trusted)) = answer else {
         client.say(&Say::ProgramNotRunning);
         return Ok(exit::DONE);
     };
     client.say(&Say::Killing { pid, signal });
-    if !client.trusts_peer() {
+    if !trusted {
         // Whoever answers signals with its own rights, not with ours.
         let reply = client.request(&format!("kill {}\n", signal.0))?.unwrap_or_default();
         if !reply.starts_with("Signal ") {

@@ -222,6 +222,7 @@ pub(crate) enum LaunchError<'a> {
     Rival { socket: &'a Path, status: &'a str },
     HolderSilent { socket: &'a Path, record: &'a Path },
     Doubtful { pid: Pid, record: &'a Path },
+    ForeignRecord { path: &'a Path, owner: u32 },
     System(&'a io::Error),
 }
 
@@ -273,6 +274,11 @@ impl fmt::Display for LaunchError<'_> {
                 "process {pid} may be the program of an earlier daemon manager, and there is no \
                  /proc to tell; stop it, or remove {} if it is another",
                 record.display()
+            ),
+            LaunchError::ForeignRecord { path, owner } => write!(
+                f,
+                "{} belongs to uid {owner}; start it as that user, or remove the file",
+                path.display()
             ),
             LaunchError::System(error) => write!(f, "{}", Errno(error)),
         }

@@ -14,6 +14,7 @@ use crate::instance::{self, Identity, Paths, Record, Survivor};
 use crate::messages::supervisor::LaunchError;
 use crate::procfs;
 use crate::sys::descriptor::open_flags;
+use crate::sys::identity::effective_uid;
 use crate::sys::{lock, process, socket};
 use crate::vocabulary::Pid;
 
@@ -102,8 +103,14 @@ fn find_survivor(record_file: &File, paths: &Paths) -> Result<Option<Pid>, Strin
         .map_err(|error| unable("read", &paths.record, &error))?;
     let text = String::from_utf8_lossy(bytes.get(..count).unwrap_or(&[]));
     let found = Record::parse(&text).map_or(Survivor::None, |record| instance::survivor(&record));
+    let owner =
+        record_file.metadata().map_err(|error| unable("read", &paths.record, &error))?.uid();
     match found {
         Survivor::None => Ok(None),
+        // Whoever else wrote it could name any process as ours.
+        _ if owner != effective_uid() => {
+            Err(LaunchError::ForeignRecord { path: &paths.record, owner }.to_string())
+        }
         Survivor::Program(pid) => Ok(Some(pid)),
         Survivor::Doubtful(pid) => {
             Err(LaunchError::Doubtful { pid, record: &paths.record }.to_string())

@@ -83,6 +83,7 @@ pub(super) fn launch_errors() -> String {
         Rival { .. } => Rival { socket: Path::new("/x/zdsock"), status: "status=running" },
         HolderSilent { .. } => HolderSilent { socket: Path::new("/x/zdsock"), record: Path::new("/x/.zdsock") },
         Doubtful { .. } => Doubtful { pid: pid(), record: Path::new("/x/.zdsock") },
+        ForeignRecord { .. } => ForeignRecord { path: Path::new("/x/.zdsock"), owner: 7 },
         System(_) => System(error()),
     )
 }
