@@ -11,6 +11,8 @@
 //! forks the program, records it and lets it go; `supervisor::machine` says when
 //! it is up; the outcome goes back over the socket pair that the client reads.
 
+#![cfg_attr(not(test), no_main)]
+
 mod cli;
 mod client;
 mod config;
@@ -29,12 +31,12 @@ mod text;
 mod users;
 mod version;
 mod vocabulary;
+mod wire;
 
 use std::env;
 use std::ffi::OsString;
 use std::io;
 use std::path::Path;
-use std::process::ExitCode;
 
 use crate::cli::{Invocation, Parsed};
 use crate::client::{Client, complain, print_line};
@@ -47,6 +49,8 @@ enum Role {
     /// The S1 documents' `zoectl`: the file is shared with other programs.
     ZeoControl,
     Supervisor,
+    /// Started by a client that has a launch for it.
+    Launched,
     ZeoInstanceMaker,
     InstanceMaker,
 }
@@ -60,13 +64,15 @@ const ROLES: &[(&str, Role)] = &[
     ("zeoctl", Role::ZeoControl),
     ("zdrun", Role::Supervisor),
     ("zdrun.py", Role::Supervisor),
+    (launch::SUPERVISOR_NAME, Role::Launched),
     ("mkzeoinst", Role::ZeoInstanceMaker),
     ("mkzeoinst.py", Role::ZeoInstanceMaker),
     ("mkinstance", Role::InstanceMaker),
 ];
 
-fn main() -> ExitCode {
-    let mut arguments: Vec<OsString> = env::args_os().collect();
+sys::entry::entry!(begin_as);
+
+fn begin_as(mut arguments: Vec<OsString>) -> u8 {
     let name = if arguments.is_empty() { "zdaemon".into() } else { arguments.remove(0) };
     let name = name.to_string_lossy().into_owned();
     let called = Path::new(&name).file_name().unwrap_or_default().to_string_lossy();
@@ -78,7 +84,7 @@ fn main() -> ExitCode {
         role = named;
         arguments.remove(0);
     }
-    ExitCode::from(run(role, name, &arguments))
+    run(role, name, &arguments)
 }
 
 fn role_called(name: &str) -> Option<Role> {
@@ -92,6 +98,7 @@ fn run(role: Role, name: String, arguments: &[OsString]) -> u8 {
         Role::InstanceMaker => scaffold::mkinstance(&name, arguments, &mut out, &mut err),
         Role::Control => run_client(name, arguments, Client::run, client::help_text, false),
         Role::ZeoControl => run_client(name, arguments, Client::run, client::help_text, true),
+        Role::Launched => supervisor::run_launched(),
         Role::Supervisor => {
             run_client(name, arguments, Client::supervise, client::supervisor_help_text, false)
         }

@@ -15,15 +15,13 @@ use crate::sys::identity;
 /// Where to look when PATH is unset or empty.
 const DEFAULT_PATH: &str = "/bin:/usr/bin:/usr/local/bin";
 
-/// The absolute path of `word`, for a process with this environment; relative
-/// names count from `base`.
+/// The absolute path of `word`, with `search` as PATH; relative names count
+/// from `base`.
 pub(crate) fn find(
     word: &OsStr,
-    environment: &[(OsString, OsString)],
+    search: Option<&OsStr>,
     base: &Path,
 ) -> Result<PathBuf, String> {
-    let search = environment.iter().find(|(name, _)| name == "PATH");
-    let search = search.map(|(_, path)| path.as_os_str());
     let name = word.as_bytes();
     let found = if name.contains(&b'/') {
         // Without the `./` of what was typed.

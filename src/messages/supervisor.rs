@@ -215,6 +215,8 @@ pub(crate) enum LaunchError<'a> {
     CannotStat { program: &'a [u8] },
     NoPermissionToRun { program: &'a [u8] },
     NulInWord,
+    /// It was called by the name of a launched supervisor, and nobody launched it.
+    NotLaunched,
     Unable { verb: &'a str, path: &'a Path, error: &'a io::Error },
     UnableToSwitch { user: &'a str, error: &'a io::Error },
     SocketPathTooLong { path: &'a Path, longest: usize },
@@ -237,6 +239,9 @@ impl fmt::Display for LaunchError<'_> {
             }
             LaunchError::NoPermissionToRun { program } => {
                 write!(f, "no permission to run program {}", Quoted(program))
+            }
+            LaunchError::NotLaunched => {
+                f.write_str("this name is for supervisors that zdaemon itself launches")
             }
             LaunchError::NulInWord => {
                 f.write_str("a NUL byte cannot be part of a program word or the environment")

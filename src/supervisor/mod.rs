@@ -18,4 +18,4 @@ mod start_test;
 mod stray;
 mod telling;
 
-pub(crate) use self::setup::run;
+pub(crate) use self::setup::{run, run_launched};

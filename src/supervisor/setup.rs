@@ -3,6 +3,7 @@
 //! signals first, then whoever we are to be, then files, and the socket last,
 //! because whoever finds it may expect answers.
 
+use std::env;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::fd::AsFd;
@@ -18,7 +19,6 @@ use super::output::Output;
 use super::pid_file::{self, PidFile};
 use super::readiness::Readiness;
 use super::start_test::StartTest;
-use crate::config::options::Settings;
 use crate::eventlog::EventLog;
 use crate::instance::Paths;
 use crate::launch::{Launch, Mode};
@@ -27,7 +27,7 @@ use crate::program;
 use crate::protocol::Outcome;
 use crate::sys::descriptor::{self, StandardStream};
 use crate::sys::signal::{self, SelfPipe};
-use crate::sys::spawn::Command;
+use crate::sys::spawn::{self, Command};
 use crate::sys::{clock, identity, process};
 use crate::vocabulary::{Pid, Signal};
 
@@ -68,28 +68,41 @@ fn unable(verb: &str, path: &Path, error: &io::Error) -> String {
     LaunchError::Unable { verb, path, error }.to_string()
 }
 
+/// Becomes the supervisor that the client at the inherited socket wants; comes
+/// back with its exit status when it ends.
+pub(crate) fn run_launched() -> u8 {
+    process::set_name(c"zdaemon");
+    let received = spawn::inherited_socket().and_then(|mut stream| {
+        let launch = Launch::receive(&mut stream)?;
+        Ok((launch, Mode::Detached(stream)))
+    });
+    match received {
+        Ok((launch, mode)) => run(launch, mode),
+        Err(_) => {
+            let _ = writeln!(io::stderr(), "Error: {}", LaunchError::NotLaunched);
+            2
+        }
+    }
+}
+
 /// Becomes the supervisor of the instance; comes back with its exit status when
 /// it ends. The launcher has been told whatever there is to tell.
-pub(crate) fn run(launch: Launch) -> u8 {
-    let report = match &launch.mode {
+pub(crate) fn run(launch: Launch, mode: Mode) -> u8 {
+    let report = match &mode {
         Mode::Detached(stream) => Some(stream.as_fd()),
         Mode::Attached => None,
     };
-    if descriptor::fill_standard().is_ok() {
-        descriptor::close_inherited(report);
-    }
-    let prepared = prepare(&launch);
-    match (prepared, launch.mode) {
+    descriptor::close_inherited(report);
+    let attached = matches!(mode, Mode::Attached);
+    let socket = launch.socket.clone();
+    match (prepare(launch, attached), mode) {
         (Ok((mut supervisor, survivor)), mode) => {
             if let Mode::Detached(stream) = mode {
                 supervisor.control.seat_launcher(stream, clock::monotonic());
             }
             supervisor.run(survivor)
         }
-        (Err(refusal), mode) => {
-            let socket = launch.settings.socket_name.0.unwrap_or_default();
-            refuse(refusal, mode, &socket)
-        }
+        (Err(refusal), mode) => refuse(refusal, mode, &socket),
     }
 }
 
@@ -135,16 +148,16 @@ impl Ownership {
     }
 }
 
-fn prepare(launch: &Launch) -> Result<(Supervisor, Option<Pid>), Refusal> {
+fn prepare(launch: Launch, attached: bool) -> Result<(Supervisor, Option<Pid>), Refusal> {
     signal::reset_all();
     signal::disarm_write_signals()?;
     let signals = SelfPipe::catch(&CAUGHT)?;
-    let attached = matches!(launch.mode, Mode::Attached);
     if !attached {
-        process::start_session()?;
+        // An error means that it leads one already.
+        let _ = process::start_session();
     }
-    let paths = Paths::new(launch.settings.socket_name.0.as_deref().unwrap_or(Path::new("")));
-    let mut ownership = take_ownership(launch, &paths)?;
+    let paths = Paths::new(&launch.socket);
+    let mut ownership = take_ownership(&launch, &paths)?;
     let parts = match assemble(launch, &mut ownership.claim, &paths, attached) {
         Ok(parts) => parts,
         Err(why) => {
@@ -193,7 +206,7 @@ fn take_ownership(launch: &Launch, paths: &Paths) -> Result<Ownership, Refusal> 
         Claimed::Theirs(status) => return Err(Refusal::Rival(status)),
     };
     let mut ownership = Ownership { claim, survivor, pid_file: None };
-    let pid_path = launch.settings.pid_file.0.as_deref();
+    let pid_path = launch.pid_file.as_deref();
     let result = write_pid_file_and_switch(launch, pid_path, &mut ownership);
     if let Err(why) = result {
         ownership.give_up();
@@ -232,41 +245,45 @@ struct Parts {
 }
 
 fn assemble(
-    launch: &Launch,
+    mut launch: Launch,
     claim: &mut Claim,
     paths: &Paths,
     attached: bool,
 ) -> Result<Parts, String> {
-    let settings = &launch.settings;
     let null = OpenOptions::new().read(true).write(true).open(NULL);
     let null = null.map_err(|error| unable("open", Path::new(NULL), &error))?;
     if !attached {
-        process::set_umask(settings.umask.0);
+        process::set_umask(launch.umask);
     }
-    let mut log = EventLog::open(settings.event_log.clone(), clock::wall())
+    let mut log = EventLog::open(launch.event_log.take(), clock::wall())
         .map_err(|error| error.to_string())?;
     let mut say = |message: LogMessage<'_>| log.write(message.level(), &message, clock::wall());
     if !attached {
         say(LogMessage::Daemonizing);
-        if let Some(directory) = &settings.directory.0 {
-            std::env::set_current_dir(directory)
+        if let Some(directory) = &launch.directory {
+            env::set_current_dir(directory)
                 .map_err(|error| unable("change to directory", directory, &error))?;
             say(LogMessage::CurrentDirectory(directory));
         }
     }
+    let transcript = launch.transcript.take();
     let recipe = recipe(launch, attached)?;
     let listening = claim.listen()?;
     if listening.replaced_stale {
         say(LogMessage::StaleSocket(&paths.socket));
     }
-    let output = if attached { None } else { open_output(settings, &null, paths)? };
+    let output = if attached { None } else { open_output(transcript.as_deref(), &null, paths)? };
     Ok(Parts { recipe, output, null, log, listener: listening.listener })
 }
 
 /// Detaches the standard streams: from now on nothing of ours and nothing of
 /// the program reaches the launcher's terminal.
-fn open_output(settings: &Settings, null: &File, paths: &Paths) -> Result<Option<Output>, String> {
-    let path = settings.transcript.0.as_deref().unwrap_or(Path::new(NULL));
+fn open_output(
+    transcript: Option<&Path>,
+    null: &File,
+    paths: &Paths,
+) -> Result<Option<Output>, String> {
+    let path = transcript.unwrap_or(Path::new(NULL));
     // A survivor may still write to the FIFO of a supervisor that had one.
     let output = if path == Path::new(NULL) && !paths.output.exists() {
         for stream in [StandardStream::Output, StandardStream::Error] {
@@ -283,29 +300,28 @@ fn open_output(settings: &Settings, null: &File, paths: &Paths) -> Result<Option
     Ok(output)
 }
 
-fn recipe(launch: &Launch, attached: bool) -> Result<Recipe, String> {
-    let settings = &launch.settings;
+fn recipe(launch: Launch, attached: bool) -> Result<Recipe, String> {
     let first = launch.words.first().map(|word| word.as_os_str()).unwrap_or_default();
-    let file = program::find(first, &launch.environment, &launch.base)?;
+    let search = env::var_os("PATH");
+    let file = program::find(first, search.as_deref(), &launch.base)?;
     let nul = |_| LaunchError::NulInWord.to_string();
-    let command = Command::new(&file, &launch.words, &launch.environment).map_err(nul)?;
-    let test_words = &settings.start_test_program.0;
-    let test = (!test_words.is_empty()).then(|| {
+    let command = Command::new(&file, &launch.words).map_err(nul)?;
+    let tested = !launch.start_test.is_empty();
+    let test = tested.then(|| {
         // Where we are by now: in `directory`.
-        let here = std::env::current_dir().unwrap_or_else(|_| launch.base.clone());
-        StartTest::new(test_words, &launch.environment, here)
+        let here = env::current_dir().unwrap_or(launch.base);
+        StartTest::new(launch.start_test, here)
     });
-    let stop_timeout = settings.stop_timeout.0;
     let policy = Policy {
-        backoff_limit: settings.backoff_limit.0,
-        forever: settings.forever.0,
-        exit_codes: settings.exit_codes.0.clone(),
-        stop_timeout: (!stop_timeout.is_zero()).then_some(stop_timeout),
-        start_timeout: settings.start_timeout.0,
-        settle_time: settings.settle_time.0,
-        hang_around: settings.hang_around.0,
-        tested: test.is_some(),
+        backoff_limit: launch.backoff_limit,
+        forever: launch.forever,
+        exit_codes: launch.exit_codes,
+        stop_timeout: (!launch.stop_timeout.is_zero()).then_some(launch.stop_timeout),
+        start_timeout: launch.start_timeout,
+        settle_time: launch.settle_time,
+        hang_around: launch.hang_around,
+        tested,
         attached,
     };
-    Ok(Recipe { command, file, words: launch.words.clone(), test, policy })
+    Ok(Recipe { command, file, words: launch.words, test, policy })
 }

@@ -7,6 +7,9 @@
 pub(crate) mod calendar;
 pub(crate) mod clock;
 pub(crate) mod descriptor;
+pub(crate) mod entry;
+pub(crate) mod environment;
+pub(crate) mod heap;
 pub(crate) mod identity;
 pub(crate) mod lock;
 pub(crate) mod poll;

@@ -76,6 +76,7 @@ pub(super) fn launch_errors() -> String {
         CannotStat { .. } => CannotStat { program: b"./x" },
         NoPermissionToRun { .. } => NoPermissionToRun { program: b"./x" },
         NulInWord => NulInWord,
+        NotLaunched => NotLaunched,
         Unable { .. } => Unable { verb: "open transcript", path: Path::new("/x"), error: error() },
         UnableToSwitch { .. } => UnableToSwitch { user: "x", error: error() },
         SocketPathTooLong { .. } => SocketPathTooLong { path: Path::new("/x"), longest: 1 },
