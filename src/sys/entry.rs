@@ -44,7 +44,9 @@ pub(crate) fn run(
 fn arguments(count: libc::c_int, vector: *const *const libc::c_char) -> Vec<OsString> {
     let words = (0..usize::try_from(count).unwrap_or(0)).map_while(|index| {
         // SAFETY: the C library passes `count` pointers and a null one.
-        let word = unsafe { *vector.add(index) };
+        let place = unsafe { vector.add(index) };
+        // SAFETY: as above.
+        let word = unsafe { *place };
         if word.is_null() {
             return None;
         }

@@ -221,3 +221,117 @@ unsafe impl<const SIZE: usize> GlobalAlloc for Heap<SIZE> {
         moved
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Allocates and frees by a fixed sequence of pseudo-random numbers; each
+    /// block is filled with a byte of its own, which must still be there when it
+    /// is freed.
+    #[test]
+    fn no_block_overlaps_another_and_zeroed_ones_are_zero() {
+        let heap: Box<Heap<{ 256 << 10 }>> = Box::new(Heap::new());
+        let mut random = 12345_u32;
+        let mut next = || {
+            random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (random >> 8) as usize
+        };
+        let mut blocks: Vec<(*mut u8, Layout, u8)> = Vec::new();
+        for round in 0..20_000_usize {
+            let kind = next() % 4;
+            if kind == 0 || blocks.len() > 60 {
+                if !blocks.is_empty() {
+                    let (block, layout, mark) = blocks.swap_remove(next() % blocks.len());
+                    check_and_free(&heap, block, layout, mark);
+                }
+                continue;
+            }
+            let size = if next() % 20 == 0 { next() % 90_000 } else { next() % 900 } + 1;
+            let layout = Layout::from_size_align(size, 1 << (next() % 5)).unwrap();
+            let mark = round as u8;
+            let block = if kind == 1 { zeroed(&heap, layout) } else { plain(&heap, layout) };
+            assert_eq!(block.align_offset(layout.align()), 0);
+            fill(block, size, mark);
+            blocks.push((block, layout, mark));
+            if kind == 2 {
+                grow(&heap, &mut blocks, next() % 2000);
+            }
+        }
+        for (block, layout, mark) in blocks {
+            check_and_free(&heap, block, layout, mark);
+        }
+    }
+
+    #[test]
+    fn a_block_that_came_back_is_given_out_again_and_all_are_counted() {
+        let heap: Box<Heap<4096>> = Box::new(Heap::new());
+        let layout = Layout::from_size_align(100, 8).unwrap();
+        let first = plain(&heap, layout);
+        fill(first, 100, 1);
+        check_and_free(&heap, first, layout, 1);
+        let second = plain(&heap, layout);
+        assert_eq!(first, second);
+        assert_eq!(heap.allocations(), 2);
+    }
+
+    #[test]
+    fn every_class_holds_its_sizes_and_wastes_at_most_a_quarter() {
+        let mut last = 0;
+        for size in 1..=LONGEST_KEPT {
+            let (class, length) = class_of(size);
+            assert!(class < CLASSES && length >= size && length % GRAIN == 0, "{size}");
+            assert!(length - size < GRAIN.max(size / 4 + 1), "{size} in {length}");
+            assert!(class == last || class == last + 1, "{size}");
+            last = class;
+        }
+        assert!(class_of(LONGEST_KEPT + 1).0 >= CLASSES);
+    }
+
+    fn plain<const SIZE: usize>(heap: &Heap<SIZE>, layout: Layout) -> *mut u8 {
+        // SAFETY: the layout is not empty.
+        unsafe { heap.alloc(layout) }
+    }
+
+    fn zeroed<const SIZE: usize>(heap: &Heap<SIZE>, layout: Layout) -> *mut u8 {
+        // SAFETY: the layout is not empty.
+        let block = unsafe { heap.alloc_zeroed(layout) };
+        assert!(bytes(block, layout.size()).iter().all(|byte| *byte == 0));
+        block
+    }
+
+    fn grow<const SIZE: usize>(
+        heap: &Heap<SIZE>,
+        blocks: &mut [(*mut u8, Layout, u8)],
+        more: usize,
+    ) {
+        let Some((block, layout, mark)) = blocks.last_mut() else { return };
+        let size = layout.size() + more;
+        // SAFETY: the block is of this heap and layout, and the size is not zero.
+        let moved = unsafe { heap.realloc(*block, *layout, size) };
+        assert!(bytes(moved, layout.size()).iter().all(|byte| byte == mark));
+        fill(moved, size, *mark);
+        (*block, *layout) = (moved, Layout::from_size_align(size, layout.align()).unwrap());
+    }
+
+    fn check_and_free<const SIZE: usize>(
+        heap: &Heap<SIZE>,
+        block: *mut u8,
+        layout: Layout,
+        mark: u8,
+    ) {
+        assert!(bytes(block, layout.size()).iter().all(|byte| *byte == mark));
+        // SAFETY: the block is of this heap and layout, and is not used again.
+        unsafe { heap.dealloc(block, layout) };
+    }
+
+    fn fill(block: *mut u8, size: usize, mark: u8) {
+        // SAFETY: the block has `size` bytes.
+        unsafe { block.write_bytes(mark, size) };
+    }
+
+    fn bytes<'a>(block: *mut u8, size: usize) -> &'a [u8] {
+        // SAFETY: the block has `size` initialised bytes while the slice is used.
+        unsafe { std::slice::from_raw_parts(block, size) }
+    }
+}
