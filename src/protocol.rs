@@ -188,6 +188,9 @@ pub(crate) struct Report<'a> {
     pub(crate) readiness: Readiness,
     /// Seconds until the next attempt to spawn.
     pub(crate) next_attempt: Option<f64>,
+    /// How often memory was asked for since the supervisor was ready; none is
+    /// ever needed, and here it can be seen.
+    pub(crate) allocations: u64,
 }
 
 /// Zero stands for "none", as in 5.2.1.
@@ -232,9 +235,10 @@ impl Report<'_> {
         }
         writeln!(f, "readiness={}", self.readiness)?;
         match self.next_attempt {
-            Some(seconds) => writeln!(f, "next_attempt={seconds:.1}"),
-            None => writeln!(f, "next_attempt=none"),
+            Some(seconds) => writeln!(f, "next_attempt={seconds:.1}")?,
+            None => writeln!(f, "next_attempt=none")?,
         }
+        writeln!(f, "allocations={}", self.allocations)
     }
 }
 
@@ -309,6 +313,7 @@ mod tests {
             last_exit: None,
             readiness: Readiness::Ready,
             next_attempt: None,
+            allocations: 0,
         }
     }
 
@@ -320,7 +325,7 @@ mod tests {
             "status=running\nnow=1795181994.5928707\nshould_be_up=1\ndelay=0\nbackoff=0\n\
              lasttime=1795181993.5\napplication=9342\ntesting=0\nmanager=9340\nbackofflimit=10\n\
              filename='/usr/bin/sleep'\nargs=['sleep', '100']\nuptime=1.1\nrestarts=0\n\
-             last_exit=none\nlast_exit_time=0\nreadiness=ready\nnext_attempt=none\n"
+             last_exit=none\nlast_exit_time=0\nreadiness=ready\nnext_attempt=none\nallocations=0\n"
         );
     }
 

@@ -1,13 +1,14 @@
 //! What the supervisor says: in the event log, to the client that launched it,
 //! and over the control socket.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
 
+use super::errno::Errno;
 use crate::quote::{Quoted, QuotedList};
 use crate::vocabulary::{Ended, Level, Pid, Signal};
 
@@ -183,18 +184,6 @@ impl fmt::Display for Stray<'_> {
     }
 }
 
-/// `[Errno 2] No such file or directory`, as users of 5.2.1 know it.
-pub(crate) struct Errno<'a>(pub(crate) &'a io::Error);
-
-impl fmt::Display for Errno<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(number) = self.0.raw_os_error() else { return write!(f, "{}", self.0) };
-        let text = self.0.to_string();
-        let text = text.rsplit_once(" (os error ").map_or(text.as_str(), |(text, _)| text);
-        write!(f, "[Errno {number}] {text}")
-    }
-}
-
 /// `can't exec './x': [Errno 2] No such file or directory`
 pub(crate) struct CannotExecute<'a> {
     pub(crate) path: &'a Path,
@@ -294,7 +283,7 @@ impl fmt::Display for LaunchError<'_> {
 #[derive(Debug)]
 pub(crate) enum WaiterNote<'a> {
     EndedEarly { pid: Pid, ended: Ended },
-    OutputLine(&'a str),
+    OutputLine(&'a [u8]),
     NextAttempt { seconds: u32 },
 }
 
@@ -304,7 +293,9 @@ impl fmt::Display for WaiterNote<'_> {
             WaiterNote::EndedEarly { pid, ended } => {
                 write!(f, "the program (pid {pid}) ended before it was up: {ended}")
             }
-            WaiterNote::OutputLine(line) => write!(f, "  {line}"),
+            WaiterNote::OutputLine(line) => {
+                write!(f, "  {}", Path::new(OsStr::from_bytes(line)).display())
+            }
             WaiterNote::NextAttempt { seconds } => write!(f, "next attempt in {seconds} s"),
         }
     }

@@ -60,7 +60,8 @@ struct Connection {
 
 pub(crate) struct Control {
     listener: UnixListener,
-    seats: [Option<Connection>; SEATS],
+    /// Never more than were reserved: as many as were ever taken at once.
+    seats: Vec<Option<Connection>>,
     /// The number of seats that the limit of descriptors allows.
     usable: usize,
     /// The seats' request buffers; pages that nobody uses cost nothing.
@@ -73,7 +74,7 @@ impl Control {
     pub(crate) fn new(listener: UnixListener) -> Control {
         Control {
             listener,
-            seats: [const { None }; SEATS],
+            seats: Vec::with_capacity(SEATS),
             usable: descriptor::limit().saturating_sub(RESERVED).clamp(FEWEST_SEATS, SEATS),
             arena: vec![0; SEATS * LINE].into_boxed_slice(),
             reply: String::with_capacity(4096),
@@ -85,9 +86,7 @@ impl Control {
         let _ = stream.set_nonblocking(true);
         let mut connection = Connection::new(stream, identity::effective_uid(), now);
         connection.waiting = Some(Waiting::ForUp);
-        if let Some(seat) = self.seats.first_mut() {
-            *seat = Some(connection);
-        }
+        self.seats.push(Some(connection));
     }
 
     /// The listener's watch, then one a seat.
@@ -105,7 +104,7 @@ impl Control {
     /// Serves whoever is ready. `watches` as `watch` filled them.
     pub(crate) fn serve(&mut self, now: Mono, watches: &[Watch], who: &mut dyn Answer) {
         let ready = |index: usize| watches.get(index).is_some_and(Watch::is_ready);
-        for seat in 0..SEATS {
+        for seat in 0..self.seats.len() {
             if ready(seat + 1) {
                 self.serve_seat(seat, now, who);
             }
@@ -139,9 +138,12 @@ impl Control {
     /// An empty seat, or that of the client that has been silent the longest.
     /// None if all are waiting for events: a newcomer does not displace them.
     fn free_seat(&mut self) -> Option<usize> {
-        let mut usable = self.seats.iter().take(self.usable);
-        if let Some(seat) = usable.position(Option::is_none) {
+        if let Some(seat) = self.seats.iter().position(Option::is_none) {
             return Some(seat);
+        }
+        if self.seats.len() < self.usable {
+            self.seats.push(None);
+            return Some(self.seats.len() - 1);
         }
         let silent = self.seats.iter().enumerate().filter_map(|(index, seat)| {
             seat.as_ref().filter(|c| c.waiting.is_none()).map(|c| (c.idle_until, index))

@@ -6,10 +6,11 @@
 use std::os::fd::AsFd;
 
 use super::control::{Control, SEATS, Waiting};
-use super::core::{Announcement, Core};
+use super::core::Core;
 use super::machine::Event;
+use super::outbox::Letter;
 use crate::protocol::Outcome;
-use crate::sys::clock;
+use crate::sys::{clock, heap};
 use crate::sys::poll::{Watch, poll};
 use crate::sys::signal::{Caught, SelfPipe};
 use crate::vocabulary::{Ended, Mono, Pid, Signal};
@@ -28,6 +29,7 @@ pub(super) struct Supervisor {
 impl Supervisor {
     /// Runs to the end; the exit status of the supervisor.
     pub(super) fn run(mut self, survivor: Option<Pid>) -> u8 {
+        self.core.allocations_before = heap::allocations();
         let now = clock::monotonic();
         self.core.audience = self.control.anyone_waits(Waiting::ForUp);
         match survivor {
@@ -131,12 +133,15 @@ impl Supervisor {
 
     /// Passes on to waiting clients what the last turn brought.
     fn announce(&mut self) {
-        let now = clock::monotonic();
-        for announcement in self.core.announcements.drain(..) {
-            match announcement {
-                Announcement::Note(waiting, note) => self.control.note(waiting, &note),
-                Announcement::Tell(waiting, outcome) => self.control.tell(waiting, outcome, now),
+        if !self.core.outbox.is_empty() {
+            let now = clock::monotonic();
+            for letter in self.core.outbox.letters() {
+                match letter {
+                    Letter::Note(waiting, note) => self.control.note(waiting, &note),
+                    Letter::Tell(waiting, outcome) => self.control.tell(waiting, outcome, now),
+                }
             }
+            self.core.outbox.clear();
         }
         self.core.audience = self.control.anyone_waits(Waiting::ForUp);
     }

@@ -8,6 +8,7 @@ mod control;
 mod core;
 mod driver;
 mod machine;
+mod outbox;
 mod output;
 mod pid_file;
 mod readiness;

@@ -8,7 +8,7 @@ use super::core::Core;
 use super::machine::{Event, Phase, Reply, Up, Wish};
 use crate::messages::supervisor::{ControlReply, LogMessage};
 use crate::protocol::{self, Hold, Outcome, REQUESTS, Report, Request};
-use crate::sys::{clock, process};
+use crate::sys::{clock, heap, process};
 use crate::vocabulary::{Mono, Pid, Signal};
 
 impl Core {
@@ -49,6 +49,7 @@ impl Core {
             next_attempt: next
                 .filter(|_| self.machine.wish() == Wish::Up)
                 .map(|at| until(at).as_secs_f64()),
+            allocations: heap::allocations() - self.allocations_before,
         }
     }
 

@@ -15,6 +15,7 @@ use super::control::Control;
 use super::core::{Core, Program, Recipe};
 use super::driver::Supervisor;
 use super::machine::{Machine, Policy};
+use super::outbox::Outbox;
 use super::output::Output;
 use super::pid_file::{self, PidFile};
 use super::readiness::Readiness;
@@ -181,10 +182,11 @@ fn prepare(launch: Launch, attached: bool) -> Result<(Supervisor, Option<Pid>), 
         pid_file: ownership.pid_file,
         subreaper: process::become_subreaper(),
         audience: false,
-        announcements: Vec::with_capacity(16),
+        outbox: Outbox::new(),
         reply: None,
         check_at: None,
         finished: None,
+        allocations_before: 0,
     };
     if !core.subreaper {
         core.say(&LogMessage::NoSubreaper);

@@ -23,7 +23,9 @@ pub(crate) fn allocations() -> u64 {
 const GRAIN: usize = 16;
 /// Sizes from one power of two to the next are rounded up to one of so many.
 const STEPS: usize = 4;
-/// Longer blocks stand apart and are not kept for reuse.
+/// Blocks of this length and more stand apart, so that the others stay together.
+const LONG: usize = 4096;
+/// Longer blocks are not kept for reuse.
 const LONGEST_KEPT: usize = 64 << 10;
 /// The classes of 16, 32 and 48 bytes, then `STEPS` a power of two up to the longest.
 const CLASSES: usize = 3 + STEPS * (LONGEST_KEPT / 64).ilog2() as usize + 1;
@@ -39,10 +41,10 @@ struct Heap<const SIZE: usize> {
 struct Arena<const SIZE: usize>([u8; SIZE]);
 
 struct State {
-    /// Bytes at the arena's end that were ever given out as blocks of a class.
+    /// Bytes at the arena's end that were ever given out.
     used: usize,
-    /// Bytes at its beginning that are given out as long blocks. What lies
-    /// between the two holds zeros.
+    /// Bytes at its beginning that are given out as long blocks, or wait to be
+    /// so again. What lies between the two holds zeros.
     long: usize,
     allocations: u64,
     /// Blocks that came back, by class; each begins with a pointer to the next.
@@ -103,23 +105,19 @@ impl<const SIZE: usize> Heap<SIZE> {
     fn take(&self, size: usize) -> (*mut u8, bool) {
         let state = self.state();
         let (class, length) = class_of(size);
-        let room = SIZE - state.used - state.long;
-        let Some(head) = state.free.get_mut(class) else {
-            if length > room {
-                return (null_mut(), false);
-            }
-            state.long += length;
-            return (self.at(state.long - length), true);
-        };
-        let block = *head;
-        if !block.is_null() {
+        if let Some(head) = state.free.get_mut(class).filter(|head| !head.is_null()) {
+            let block = *head;
             // SAFETY: a free block is one of ours of at least `GRAIN` aligned
             // bytes; `give_back` has written the pointer there.
             *head = unsafe { block.cast::<*mut u8>().read() };
             return (block, false);
         }
-        if length > room {
+        if length > SIZE - state.used - state.long {
             return (null_mut(), false);
+        }
+        if length >= LONG {
+            state.long += length;
+            return (self.at(state.long - length), true);
         }
         state.used += length;
         (self.at(SIZE - state.used), true)
@@ -142,9 +140,9 @@ impl<const SIZE: usize> Heap<SIZE> {
     /// Makes the last of the long blocks longer where it stands.
     fn lengthen_last(&self, offset: usize, old: usize, new: usize) -> bool {
         let state = self.state();
-        let ((old_class, old), (new_class, new)) = (class_of(old), class_of(new));
-        let long = old_class.min(new_class) >= CLASSES;
-        if !long || new < old || offset + old != state.long || new > SIZE - state.used - offset {
+        let (old, new) = (class_of(old).1, class_of(new).1);
+        let is_last = old >= LONG && offset + old == state.long;
+        if !is_last || new < old || new > SIZE - state.used - offset {
             return old == new;
         }
         state.long = offset + new;

@@ -92,7 +92,7 @@ pub(super) fn launch_errors() -> String {
 pub(super) fn notes() -> String {
     examples!("notes for a client that waits", WaiterNote<'static>, |m| m.to_string(),
         WaiterNote::EndedEarly { .. } => WaiterNote::EndedEarly { pid: pid(), ended: Ended::Exited(1) },
-        WaiterNote::OutputLine(_) => WaiterNote::OutputLine("a line of the transcript"),
+        WaiterNote::OutputLine(_) => WaiterNote::OutputLine(b"a line of the transcript"),
         WaiterNote::NextAttempt { .. } => WaiterNote::NextAttempt { seconds: 2 },
     )
 }
