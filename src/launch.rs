@@ -81,7 +81,8 @@ impl Launch {
         stream.write_all(&bytes)
     }
 
-    pub(crate) fn receive(stream: &mut UnixStream) -> io::Result<Launch> {
+    #[inline(never)]
+    pub(crate) fn receive(stream: &mut UnixStream) -> io::Result<Box<Launch>> {
         let mut length = [0; size_of::<usize>()];
         stream.read_exact(&mut length)?;
         let length = usize::from_ne_bytes(length);
@@ -90,6 +91,7 @@ impl Launch {
         }
         let mut bytes = vec![0; length];
         stream.read_exact(&mut bytes)?;
-        Launch::take(&mut bytes.as_slice()).ok_or(io::ErrorKind::InvalidData.into())
+        let launch = Launch::take(&mut bytes.as_slice()).map(Box::new);
+        launch.ok_or(io::ErrorKind::InvalidData.into())
     }
 }

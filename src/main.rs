@@ -84,24 +84,33 @@ fn begin_as(mut arguments: Vec<OsString>) -> u8 {
         role = named;
         arguments.remove(0);
     }
-    run(role, name, &arguments)
+    work_of(role)(name, &arguments)
 }
 
 fn role_called(name: &str) -> Option<Role> {
     ROLES.iter().find(|(known, _)| *known == name).map(|(_, role)| *role)
 }
 
-fn run(role: Role, name: String, arguments: &[OsString]) -> u8 {
-    let (mut out, mut err) = (io::stdout(), io::stderr());
+/// Functions and not calls: what one role needs is not on the stack of another,
+/// least of all of a supervisor, which keeps its stack for years.
+fn work_of(role: Role) -> fn(String, &[OsString]) -> u8 {
     match role {
-        Role::ZeoInstanceMaker => scaffold::mkzeoinst(&name, arguments, &mut out, &mut err),
-        Role::InstanceMaker => scaffold::mkinstance(&name, arguments, &mut out, &mut err),
-        Role::Control => run_client(name, arguments, Client::run, client::help_text, false),
-        Role::ZeoControl => run_client(name, arguments, Client::run, client::help_text, true),
-        Role::Launched => supervisor::run_launched(),
-        Role::Supervisor => {
-            run_client(name, arguments, Client::supervise, client::supervisor_help_text, false)
+        Role::Launched => |_, _| supervisor::run_launched(),
+        Role::ZeoInstanceMaker => |name, arguments| {
+            scaffold::mkzeoinst(&name, arguments, &mut io::stdout(), &mut io::stderr())
+        },
+        Role::InstanceMaker => |name, arguments| {
+            scaffold::mkinstance(&name, arguments, &mut io::stdout(), &mut io::stderr())
+        },
+        Role::Control => {
+            |name, arguments| run_client(name, arguments, Client::run, client::help_text, false)
         }
+        Role::ZeoControl => {
+            |name, arguments| run_client(name, arguments, Client::run, client::help_text, true)
+        }
+        Role::Supervisor => |name, arguments| {
+            run_client(name, arguments, Client::supervise, client::supervisor_help_text, false)
+        },
     }
 }
 

@@ -87,7 +87,7 @@ impl Client {
 
     fn become_supervisor(&self, launch: Launch, mode: Mode) -> u8 {
         environment::replace(&merge::merged_environment(&self.settings));
-        (self.supervise)(launch, mode)
+        (self.supervise)(Box::new(launch), mode)
     }
 
     /// Turns this process into the supervisor; at the prompt, a child of it.

@@ -34,7 +34,7 @@ pub(crate) use self::commands::{help_text, supervisor_help_text};
 pub(crate) type Exit = u8;
 
 /// Turns the calling process into a supervisor; gives back its exit status.
-pub(crate) type Supervise = fn(Launch, Mode) -> u8;
+pub(crate) type Supervise = fn(Box<Launch>, Mode) -> u8;
 
 pub(crate) struct Client {
     /// The program's name as it was typed.

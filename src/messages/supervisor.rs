@@ -200,20 +200,49 @@ impl fmt::Display for CannotExecute<'_> {
 /// Why a supervisor does not come to be. What the user is told after `Error: `.
 #[derive(Debug)]
 pub(crate) enum LaunchError<'a> {
-    CannotFindOnPath { program: &'a [u8], path: &'a [OsString] },
-    CannotStat { program: &'a [u8] },
-    NoPermissionToRun { program: &'a [u8] },
+    CannotFindOnPath {
+        program: &'a [u8],
+        path: &'a [OsString],
+    },
+    CannotStat {
+        program: &'a [u8],
+    },
+    NoPermissionToRun {
+        program: &'a [u8],
+    },
     NulInWord,
     /// It was called by the name of a launched supervisor, and nobody launched it.
     NotLaunched,
-    Unable { verb: &'a str, path: &'a Path, error: &'a io::Error },
-    UnableToSwitch { user: &'a str, error: &'a io::Error },
-    SocketPathTooLong { path: &'a Path, longest: usize },
+    Unable {
+        verb: &'a str,
+        path: &'a Path,
+        error: &'a io::Error,
+    },
+    UnableToSwitch {
+        user: &'a str,
+        error: &'a io::Error,
+    },
+    SocketPathTooLong {
+        path: &'a Path,
+        longest: usize,
+    },
     NotASocket(&'a Path),
-    Rival { socket: &'a Path, status: &'a str },
-    HolderSilent { socket: &'a Path, record: &'a Path },
-    Doubtful { pid: Pid, record: &'a Path },
-    ForeignRecord { path: &'a Path, owner: u32 },
+    Rival {
+        socket: &'a Path,
+        status: &'a str,
+    },
+    HolderSilent {
+        socket: &'a Path,
+        record: &'a Path,
+    },
+    Doubtful {
+        pid: Pid,
+        record: &'a Path,
+    },
+    ForeignRecord {
+        path: &'a Path,
+        owner: u32,
+    },
     System(&'a io::Error),
 }
 

@@ -3,7 +3,7 @@
 //! never block, an idle limit, and only root and our own user let in. What a
 //! request means is its caller's business.
 
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -71,13 +71,14 @@ pub(crate) struct Control {
 }
 
 impl Control {
-    pub(crate) fn new(listener: UnixListener) -> Control {
+    /// Ready for replies of as many bytes without asking for memory.
+    pub(crate) fn new(listener: UnixListener, longest_reply: usize) -> Control {
         Control {
             listener,
             seats: Vec::with_capacity(SEATS),
             usable: descriptor::limit().saturating_sub(RESERVED).clamp(FEWEST_SEATS, SEATS),
             arena: vec![0; SEATS * LINE].into_boxed_slice(),
-            reply: String::with_capacity(4096),
+            reply: String::with_capacity(longest_reply),
         }
     }
 
@@ -180,13 +181,15 @@ impl Control {
         self.seats.iter().flatten().any(|connection| connection.waiting == Some(waiting))
     }
 
-    /// Sends a line to everybody who waits for something.
-    pub(crate) fn note(&mut self, waiting: Waiting, note: &dyn fmt::Display) {
+    /// Sends lines to everybody who waits for something.
+    pub(crate) fn note(&mut self, waiting: Waiting, notes: &str) {
         for connection in self.seats.iter_mut().flatten() {
             if connection.waiting == Some(waiting) {
-                self.reply.clear();
-                let _ = writeln!(self.reply, "note={note}");
-                connection.send(&self.reply);
+                for note in notes.lines() {
+                    self.reply.clear();
+                    let _ = writeln!(self.reply, "note={note}");
+                    connection.send(&self.reply);
+                }
             }
         }
     }

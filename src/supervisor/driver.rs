@@ -10,9 +10,9 @@ use super::core::Core;
 use super::machine::Event;
 use super::outbox::Letter;
 use crate::protocol::Outcome;
-use crate::sys::{clock, heap};
 use crate::sys::poll::{Watch, poll};
 use crate::sys::signal::{Caught, SelfPipe};
+use crate::sys::{clock, heap, stack};
 use crate::vocabulary::{Ended, Mono, Pid, Signal};
 
 /// Signals, output, exec outcome and end of an adopted program stand before
@@ -21,9 +21,11 @@ const OWN_WATCHES: usize = 4;
 const ALL_WATCHES: usize = OWN_WATCHES + 1 + SEATS;
 
 pub(super) struct Supervisor {
-    pub(super) core: Core,
+    pub(super) core: Box<Core>,
     pub(super) control: Control,
     pub(super) signals: SelfPipe,
+    /// It has once had nothing to wait for but events.
+    pub(super) settled: bool,
 }
 
 impl Supervisor {
@@ -49,6 +51,9 @@ impl Supervisor {
         let mut watches = [Watch::IDLE; ALL_WATCHES];
         self.watch(&mut watches);
         let timeout = self.deadline().map(|deadline| deadline.since(clock::monotonic()));
+        if timeout.is_none() && !std::mem::replace(&mut self.settled, true) {
+            stack::give_back();
+        }
         if poll(&mut watches, timeout).is_err() {
             return;
         }
@@ -64,7 +69,7 @@ impl Supervisor {
         if output.is_ready() {
             self.core.copy_output(false);
         }
-        self.control.serve(now, clients, &mut self.core);
+        self.control.serve(now, clients, &mut *self.core);
         self.pass_deadlines(now);
     }
 
@@ -137,7 +142,7 @@ impl Supervisor {
             let now = clock::monotonic();
             for letter in self.core.outbox.letters() {
                 match letter {
-                    Letter::Note(waiting, note) => self.control.note(waiting, &note),
+                    Letter::Notes(waiting, notes) => self.control.note(waiting, notes),
                     Letter::Tell(waiting, outcome) => self.control.tell(waiting, outcome, now),
                 }
             }

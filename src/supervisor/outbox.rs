@@ -10,15 +10,16 @@ use crate::protocol::Outcome;
 
 /// For all notes of one turn. A stop that kills many strays names each of them.
 const TEXT: usize = 60 << 10;
-const LETTERS: usize = 1024;
+const LETTERS: usize = 32;
 
 pub(super) enum Letter<'a> {
-    Note(Waiting, &'a str),
+    /// One a line.
+    Notes(Waiting, &'a str),
     Tell(Waiting, Outcome),
 }
 
 enum Entry {
-    Note(Waiting, Range<usize>),
+    Notes(Waiting, Range<usize>),
     Tell(Waiting, Outcome),
 }
 
@@ -37,15 +38,19 @@ impl Outbox {
         self.entries.is_empty()
     }
 
-    /// A note that does not fit is left out whole.
+    /// A note that does not fit is left out whole. One note after the other for the
+    /// same clients is one entry.
     pub(super) fn note(&mut self, waiting: Waiting, what: &dyn Display) {
         let start = self.text.len();
-        let written = write!(Bounded(&mut self.text), "{what}");
-        if written.is_err() || self.entries.len() == LETTERS {
-            self.text.truncate(start);
-            return;
+        let written = writeln!(Bounded(&mut self.text), "{what}");
+        let end = self.text.len();
+        let is_full = self.entries.len() == LETTERS;
+        match self.entries.last_mut() {
+            _ if written.is_err() => self.text.truncate(start),
+            Some(Entry::Notes(whom, range)) if *whom == waiting => range.end = end,
+            _ if is_full => self.text.truncate(start),
+            _ => self.entries.push(Entry::Notes(waiting, start..end)),
         }
-        self.entries.push(Entry::Note(waiting, start..self.text.len()));
     }
 
     /// An outcome always has its place: there are few in a turn.
@@ -58,8 +63,8 @@ impl Outbox {
 
     pub(super) fn letters(&self) -> impl Iterator<Item = Letter<'_>> {
         self.entries.iter().map(|entry| match entry {
-            Entry::Note(waiting, range) => {
-                Letter::Note(*waiting, self.text.get(range.clone()).unwrap_or_default())
+            Entry::Notes(waiting, range) => {
+                Letter::Notes(*waiting, self.text.get(range.clone()).unwrap_or_default())
             }
             Entry::Tell(waiting, outcome) => Letter::Tell(*waiting, *outcome),
         })
@@ -92,15 +97,20 @@ mod tests {
     fn what_does_not_fit_is_left_out_and_outcomes_never_are() {
         let mut outbox = Outbox::new();
         let long = "x".repeat(TEXT / 2);
-        for _ in 0..3 {
+        for n in 0..LETTERS {
             outbox.note(Waiting::ForUp, &long);
+            outbox.note(Waiting::ForDown, &n);
+            outbox.note(Waiting::ForDown, &"too");
         }
-        (0..2 * LETTERS).for_each(|n| outbox.note(Waiting::ForDown, &n));
         outbox.tell(Waiting::ForUp, Outcome::Down);
         let letters: Vec<Letter<'_>> = outbox.letters().collect();
-        assert_eq!(letters.len(), LETTERS.min(letters.len()));
-        let notes = letters.iter().filter(|l| matches!(l, Letter::Note(Waiting::ForUp, _)));
-        assert_eq!(notes.count(), 2);
+        assert!(
+            matches!(letters[0], Letter::Notes(Waiting::ForUp, text) if text.len() == TEXT / 2 + 1)
+        );
+        assert!(
+            matches!(letters[1], Letter::Notes(Waiting::ForDown, text) if text.starts_with("0\ntoo\n1\n"))
+        );
+        assert!(letters.len() <= LETTERS);
         assert!(matches!(letters.last(), Some(Letter::Tell(Waiting::ForUp, Outcome::Down))));
         outbox.clear();
         assert!(outbox.is_empty());

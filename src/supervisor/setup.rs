@@ -88,7 +88,7 @@ pub(crate) fn run_launched() -> u8 {
 
 /// Becomes the supervisor of the instance; comes back with its exit status when
 /// it ends. The launcher has been told whatever there is to tell.
-pub(crate) fn run(launch: Launch, mode: Mode) -> u8 {
+pub(crate) fn run(launch: Box<Launch>, mode: Mode) -> u8 {
     let report = match &mode {
         Mode::Detached(stream) => Some(stream.as_fd()),
         Mode::Attached => None,
@@ -96,7 +96,8 @@ pub(crate) fn run(launch: Launch, mode: Mode) -> u8 {
     descriptor::close_inherited(report);
     let attached = matches!(mode, Mode::Attached);
     let socket = launch.socket.clone();
-    match (prepare(launch, attached), mode) {
+    let prepared = prepare(launch, attached);
+    match (prepared, mode) {
         (Ok((mut supervisor, survivor)), mode) => {
             if let Mode::Detached(stream) = mode {
                 supervisor.control.seat_launcher(stream, clock::monotonic());
@@ -149,7 +150,10 @@ impl Ownership {
     }
 }
 
-fn prepare(launch: Launch, attached: bool) -> Result<(Supervisor, Option<Pid>), Refusal> {
+/// On the heap, and in a function of its own, so that what is needed once takes
+/// none of the stack that the loop stands on for years.
+#[inline(never)]
+fn prepare(launch: Box<Launch>, attached: bool) -> Result<(Supervisor, Option<Pid>), Refusal> {
     signal::reset_all();
     signal::disarm_write_signals()?;
     let signals = SelfPipe::catch(&CAUGHT)?;
@@ -166,9 +170,13 @@ fn prepare(launch: Launch, attached: bool) -> Result<(Supervisor, Option<Pid>), 
             return Err(Refusal::Because(why));
         }
     };
-    let control = Control::new(parts.listener);
     let survivor = ownership.survivor;
-    let mut core = Core {
+    Ok((build(parts, ownership, signals, attached), survivor))
+}
+
+#[inline(never)]
+fn build(parts: Parts, ownership: Ownership, signals: SelfPipe, attached: bool) -> Supervisor {
+    let mut core = Box::new(Core {
         machine: Machine::new(parts.recipe.policy.clone()),
         recipe: parts.recipe,
         readiness: Readiness::Off,
@@ -187,17 +195,26 @@ fn prepare(launch: Launch, attached: bool) -> Result<(Supervisor, Option<Pid>), 
         check_at: None,
         finished: None,
         allocations_before: 0,
-    };
+    });
     if !core.subreaper {
         core.say(&LogMessage::NoSubreaper);
     }
     core.say(&LogMessage::SupervisorStarted);
     core.claim.launched();
-    Ok((Supervisor { core, control, signals }, survivor))
+    let control = Control::new(parts.listener, longest_reply(&core.recipe));
+    Supervisor { core, control, signals, settled: false }
+}
+
+/// The words of the program are in a status report; quoting makes four bytes of
+/// one at most. The rest of it, and any other reply, is short.
+fn longest_reply(recipe: &Recipe) -> usize {
+    let words: usize = recipe.words.iter().map(|word| 4 * word.len() + 4).sum();
+    2000 + 4 * recipe.file.as_os_str().len() + words
 }
 
 /// Claims the instance as the user we are to be, writes the pid file as the
 /// user whose directory it is in, and becomes that user for good.
+#[inline(never)]
 fn take_ownership(launch: &Launch, paths: &Paths) -> Result<Ownership, Refusal> {
     let claimed = match &launch.user {
         Some(user) => identity::while_user(user.uid, user.gid, &user.groups, || claim(paths))?,
@@ -246,8 +263,9 @@ struct Parts {
     listener: UnixListener,
 }
 
+#[inline(never)]
 fn assemble(
-    mut launch: Launch,
+    mut launch: Box<Launch>,
     claim: &mut Claim,
     paths: &Paths,
     attached: bool,
@@ -302,7 +320,8 @@ fn open_output(
     Ok(output)
 }
 
-fn recipe(launch: Launch, attached: bool) -> Result<Recipe, String> {
+fn recipe(launch: Box<Launch>, attached: bool) -> Result<Recipe, String> {
+    let launch = *launch;
     let first = launch.words.first().map(|word| word.as_os_str()).unwrap_or_default();
     let search = env::var_os("PATH");
     let file = program::find(first, search.as_deref(), &launch.base)?;

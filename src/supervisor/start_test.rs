@@ -26,14 +26,8 @@ pub(super) struct StartTest {
 
 impl StartTest {
     pub(super) fn new(words: Vec<OsString>, base: PathBuf) -> StartTest {
-        let mut test = StartTest {
-            words,
-            base,
-            command: None,
-            exec: None,
-            leader: None,
-            complained: false,
-        };
+        let mut test =
+            StartTest { words, base, command: None, exec: None, leader: None, complained: false };
         // If not now, then at the first run, which tells why.
         test.command = test.find().ok();
         test

@@ -1,16 +1,18 @@
 //! The memory allocator of the binary: a fixed arena in .bss, so that a small
 //! heap costs the pages that it touches, which it shares with the C library's
-//! data behind it, and no mapping or page table of its own. Blocks are taken from
-//! the arena's end downwards, long ones from its beginning upwards; what does not
-//! fit comes from the C library. Every allocation is counted, so that "no
-//! allocation after start-up" can be shown. For one thread only: this program
-//! never starts another.
+//! data before it, and no mapping or page table of its own. Blocks are taken from
+//! the arena's beginning, long ones from its end; what does not fit comes from the
+//! C library. Every allocation is counted, so that "no allocation after start-up"
+//! can be shown. For one thread only: this program never starts another.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::UnsafeCell;
 use std::ptr::null_mut;
 
+/// The name of its section lets a linker that sorts by name put it behind all
+/// other data, so that both share a page.
 #[cfg_attr(not(test), global_allocator)]
+#[unsafe(link_section = ".bss.zz_heap")]
 #[cfg_attr(test, allow(dead_code))]
 static HEAP: Heap<{ 1 << 20 }> = Heap::new();
 
@@ -24,27 +26,27 @@ const GRAIN: usize = 16;
 /// Sizes from one power of two to the next are rounded up to one of so many.
 const STEPS: usize = 4;
 /// Blocks of this length and more stand apart, so that the others stay together.
-const LONG: usize = 4096;
+const LONG: usize = 16 << 10;
 /// Longer blocks are not kept for reuse.
 const LONGEST_KEPT: usize = 64 << 10;
 /// The classes of 16, 32 and 48 bytes, then `STEPS` a power of two up to the longest.
 const CLASSES: usize = 3 + STEPS * (LONGEST_KEPT / 64).ilog2() as usize + 1;
 
-/// The state stands behind the arena, near the blocks that are taken first.
+/// The state stands before the arena, near the blocks that are taken first.
 #[repr(C)]
 struct Heap<const SIZE: usize> {
-    arena: UnsafeCell<Arena<SIZE>>,
     state: UnsafeCell<State>,
+    arena: UnsafeCell<Arena<SIZE>>,
 }
 
 #[repr(C, align(16))]
 struct Arena<const SIZE: usize>([u8; SIZE]);
 
 struct State {
-    /// Bytes at the arena's end that were ever given out.
+    /// Bytes at the arena's beginning that were ever given out.
     used: usize,
-    /// Bytes at its beginning that are given out as long blocks, or wait to be
-    /// so again. What lies between the two holds zeros.
+    /// Bytes at its end that are given out as long blocks, or wait to be so again.
+    /// What lies between the two holds zeros.
     long: usize,
     allocations: u64,
     /// Blocks that came back, by class; each begins with a pointer to the next.
@@ -70,13 +72,13 @@ fn class_of(size: usize) -> (usize, usize) {
 impl<const SIZE: usize> Heap<SIZE> {
     const fn new() -> Heap<SIZE> {
         Heap {
-            arena: UnsafeCell::new(Arena([0; SIZE])),
             state: UnsafeCell::new(State {
                 used: 0,
                 long: 0,
                 allocations: 0,
                 free: [null_mut(); CLASSES],
             }),
+            arena: UnsafeCell::new(Arena([0; SIZE])),
         }
     }
 
@@ -117,10 +119,10 @@ impl<const SIZE: usize> Heap<SIZE> {
         }
         if length >= LONG {
             state.long += length;
-            return (self.at(state.long - length), true);
+            return (self.at(SIZE - state.long), true);
         }
         state.used += length;
-        (self.at(SIZE - state.used), true)
+        (self.at(state.used - length), true)
     }
 
     fn give_back(&self, block: *mut u8, offset: usize, size: usize) {
@@ -130,22 +132,22 @@ impl<const SIZE: usize> Heap<SIZE> {
             // SAFETY: the block is ours again and holds at least one pointer.
             unsafe { block.cast::<*mut u8>().write(*head) };
             *head = block;
-        } else if offset + length == state.long {
+        } else if SIZE - offset == state.long {
             // SAFETY: the block is ours again and `length` bytes long.
             unsafe { block.write_bytes(0, length) };
-            state.long = offset;
+            state.long -= length;
         }
     }
 
-    /// Makes the last of the long blocks longer where it stands.
+    /// Makes the last block, if it is not long, longer where it stands.
     fn lengthen_last(&self, offset: usize, old: usize, new: usize) -> bool {
         let state = self.state();
         let (old, new) = (class_of(old).1, class_of(new).1);
-        let is_last = old >= LONG && offset + old == state.long;
-        if !is_last || new < old || new > SIZE - state.used - offset {
+        let is_last = old < LONG && new < LONG && offset + old == state.used;
+        if !is_last || new < old || new > SIZE - state.long - offset {
             return old == new;
         }
-        state.long = offset + new;
+        state.used = offset + new;
         true
     }
 

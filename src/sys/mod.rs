@@ -17,6 +17,7 @@ pub(crate) mod process;
 pub(crate) mod signal;
 pub(crate) mod socket;
 pub(crate) mod spawn;
+pub(crate) mod stack;
 pub(crate) mod umask;
 
 use std::io;

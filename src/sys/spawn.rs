@@ -74,9 +74,9 @@ pub(crate) fn spawn_self(
     socket: BorrowedFd<'_>,
 ) -> io::Result<Pid> {
     let argv = Strings::of(words)?;
-    let envp = Strings::new(environment.iter().map(|(name, value)| {
-        [name.as_bytes(), b"=", value.as_bytes()].concat()
-    }))?;
+    let envp = Strings::new(
+        environment.iter().map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes()].concat()),
+    )?;
     let plan = SpawnPlan::new(socket)?;
     let mut pid = 0;
     // SAFETY: the plan is initialised, all texts are NUL-terminated, both arrays
@@ -123,9 +123,7 @@ impl SpawnPlan {
             )
         })?;
         // SAFETY: initialised above.
-        spawn_result(unsafe {
-            libc::posix_spawnattr_setflags(&raw mut plan.attributes, SETSID)
-        })?;
+        spawn_result(unsafe { libc::posix_spawnattr_setflags(&raw mut plan.attributes, SETSID) })?;
         Ok(plan)
     }
 }

@@ -54,8 +54,16 @@ pub(super) enum Value<'a> {
 wire_struct!(Spec { fill, align, plus, alternate, width, precision, kind, upper });
 wire_enum!(Align { 0: Left, 1: Right, 2: Center, 3: AfterSign });
 wire_enum!(Kind {
-    0: Text, 1: Quoted, 2: Decimal, 3: Hexadecimal, 4: Octal,
-    5: Binary, 6: Fixed, 7: Exponent, 8: General, 9: Percent,
+    0: Text,
+    1: Quoted,
+    2: Decimal,
+    3: Hexadecimal,
+    4: Octal,
+    5: Binary,
+    6: Fixed,
+    7: Exponent,
+    8: General,
+    9: Percent,
 });
 
 impl Spec {
