@@ -1,13 +1,14 @@
 //! zdaemon: runs any program as a Unix daemon and keeps it running.
 //!
 //! One binary, three parts. A *client* parses, asks or launches the supervisor,
-//! waits for the event and says what happened. A *supervisor* is a fork of the
-//! client with the settings already in memory: one thread, one poll. The
-//! *program* leads a session of its own below it.
+//! waits for the event and says what happened. A *supervisor* is this binary
+//! executed anew by a client that hands it a `launch`: one thread, one poll, and
+//! nothing in memory that only a client needs. The *program* leads a session of
+//! its own below it.
 //!
 //! The life of a `start`: `cli` reads the arguments, `config` the file;
-//! `client::start_stop` finds nobody at the socket and forks; the child becomes
-//! `supervisor::run`, claims the instance, opens log, transcript and socket,
+//! `client::start_stop` finds nobody at the socket and starts a supervisor, which
+//! in `supervisor::run` claims the instance, opens log, transcript and socket,
 //! forks the program, records it and lets it go; `supervisor::machine` says when
 //! it is up; the outcome goes back over the socket pair that the client reads.
 
