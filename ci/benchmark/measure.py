@@ -144,27 +144,32 @@ def status(peers, size):
     return {name: {"us": median(values, 1e3), "least": min(values) / 1e3} for name, values in taken.items()}
 
 
+WORDS = ("start", "status", "restart", "stop")
+
+
 def work(peers, size):
-    """What a command does, whatever the load: instructions outside the kernel, and system calls; of all processes, until it returns"""
+    """What a command does, whatever the load: system calls of all processes until it returns; of `status`, instructions outside the kernel too"""
     adopt_orphans()
     found = {}
     for peer in peers:
         if peer.slow or not peer.command("/", "status"):
             continue
-        row = found[peer.name] = {}
-        for what in ("instructions", "calls"):
-            with Folder() as folder, Stage() as stage:
-                service = Service(peer, stage, f"{folder}/x")
-                if peer.foreground:
-                    service.up()
-                for word in ("status", "restart", "stop") if peer.foreground else ("start", "status", "restart", "stop"):
-                    row[f"{word}: {what}"] = count(what, peer.command(service.path, word), peer.environment(service.path))
-                    if word == "start":
-                        service.started(0)
-                        service.supervisor = parent(service.pid)
-                if not peer.foreground:
-                    end(service.supervisor)
-                    end(service.pid)
+        with Folder() as folder, Stage() as stage:
+            service = Service(peer, stage, f"{folder}/x")
+            if peer.foreground:
+                service.up()
+            row = found[peer.name] = {}
+            for word in WORDS[1 if peer.foreground else 0:]:
+                command, environment = peer.command(service.path, word), peer.environment(service.path)
+                row[f"{word}: calls"] = count("calls", command, environment)
+                if word == "start":
+                    service.started(0)
+                    service.supervisor = parent(service.pid)
+                if word == "status":
+                    row["status: instructions"] = count("instructions", command, environment)
+            if not peer.foreground:
+                end(service.supervisor)
+                end(service.pid)
     return found
 
 
@@ -260,7 +265,7 @@ def captures(peer):
 
 def one_capture(peer, folder, total, chunk):
     """(GiB/s, CPU s/GiB) from the program's first instruction until all is in the file."""
-    with Stage(first=False) as stage:
+    with Stage() as stage:
         fifo, target = Fifo(f"{folder}/fifo"), f"{folder}/log"
         launch_capture(peer, stage, folder, [PROGRAM, f"{folder}/fifo", total, chunk], target)
         begun, pid = fifo.record(PATIENCE) or (None, None)

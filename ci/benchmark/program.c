@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -49,8 +50,9 @@ static void write_lone_lines(const char *fifo, int count, const char *path) {
 }
 
 int main(int count, char **words) {
-    /* a service directory's ./run has no arguments: the FIFO lies beside it */
-    const char *fifo = count > 1 ? words[1] : "fifo";
+    /* as a service directory's ./run, whatever arguments that gets: the FIFO lies beside it */
+    int run = strlen(words[0]) >= 3 && !strcmp(words[0] + strlen(words[0]) - 3, "run");
+    const char *fifo = run || count < 2 ? "fifo" : words[1];
     tell(fifo, now());
     if (count == 4) write_much(atol(words[2]), atol(words[3]));
     if (count == 5) write_lone_lines(fifo, atoi(words[2]), words[3]);

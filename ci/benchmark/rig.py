@@ -121,17 +121,12 @@ class Fifo:
 
 
 class Stage:
-    """Runs commands; what they leave running ends with it. With `first`, ahead of the machine's other load."""
+    """Runs commands; what they leave running ends with it."""
 
-    def __init__(self, first=True, group=None):
+    def __init__(self, group=None):
         self.group = group
         words = [BUILT / "stage"] + ([group.members] if group else [])
         self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
-        if first:
-            try:
-                os.sched_setscheduler(self.process.pid, os.SCHED_RR, os.sched_param(1))
-            except OSError:
-                pass  # not root: the ratios stand, the spread is wider
 
     def __enter__(self):
         return self
@@ -193,6 +188,15 @@ def count(what, command, environment=None):
     return int(run.stdout) if run.returncode == 0 else None
 
 
+def go_first():
+    """We, and what we start, ahead of the machine's other load. False where that is not allowed."""
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    except OSError:
+        return False
+    return True
+
+
 def adopt_orphans():
     """What a counted command leaves running becomes our child, so that we can end it."""
     ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
@@ -219,7 +223,7 @@ def machine(binary):
     shape = "static" if b"/ld-" not in head[:4096] else "dynamic"
     return [f"machine: {os.cpu_count()} x {cpu}, {total} GiB; Linux {os.uname().release}, {system}; load average {' '.join(read('/proc/loadavg').split()[:3])}",
             f"zdaemon {version}: {binary}, {len(head):,} bytes, {shape}",
-            f"priority: {'round robin, ahead of other load' if os.geteuid() == 0 else 'ordinary (not root)'}; medians; the supervisors take turns"]
+            f"priority: {'ahead of other load' if go_first() else 'ordinary (only root may go first)'}; medians; the supervisors take turns"]
 
 
 def note(*words):
