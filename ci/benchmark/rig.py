@@ -123,9 +123,9 @@ class Fifo:
 class Stage:
     """Runs commands; what they leave running ends with it."""
 
-    def __init__(self, group=None):
-        self.group = group
-        words = [BUILT / "stage"] + ([group.members] if group else [])
+    def __init__(self, group=None, helper=BUILT / "stage", user=0):
+        self.group, self.user = group, user
+        words = [helper, group.members if group else "-", str(user)]
         self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
 
     def __enter__(self):

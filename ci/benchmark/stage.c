@@ -1,9 +1,10 @@
 /* Runs commands and times them, from before the spawn until after the wait; holds what they leave running.
-     stage [CGROUP.PROCS]
-   joins the control group if one is named, then takes requests from standard input, a line each, words separated by
-   tabs: how often to run it (0: once, without waiting for its end), VARIABLE=VALUE words, the command. Answers with
-   "begin end status" for each run (0: "begin pid 0"), in monotonic nanoseconds. The commands' standard streams are
-   /dev/null. All orphans come to us, and at the end of the input we kill all that is left: nothing outlives us. */
+     stage CGROUP.PROCS USER
+   joins the control group (-: none), becomes the user (0: stays who it is), then takes requests from standard input, a
+   line each, words separated by tabs: how often to run it (0: once, without waiting for its end), VARIABLE=VALUE words,
+   the command. Answers with "begin end status" for each run (0: "begin pid 0"), in monotonic nanoseconds. The commands'
+   standard streams are /dev/null. All orphans come to us, and at the end of the input we kill all that is left: nothing
+   outlives us. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <signal.h>
@@ -39,11 +40,13 @@ int main(int count, char **words) {
     char *argument[128], *variable[128], *rest;
     posix_spawn_file_actions_t null;
     prctl(PR_SET_CHILD_SUBREAPER, 1);
-    if (count > 1) {
+    if (count != 3) return 2;
+    if (strcmp(words[1], "-")) {
         int group = open(words[1], O_WRONLY | O_CLOEXEC);
         if (group < 0 || write(group, "0", 1) != 1) return 1;
         close(group);
     }
+    if (atoi(words[2]) && (setgid(atoi(words[2])) || setuid(atoi(words[2])))) return 1;
     posix_spawn_file_actions_init(&null);
     for (int i = 0; i < 3; i++) posix_spawn_file_actions_addopen(&null, i, "/dev/null", O_RDWR, 0);
     while (fgets(line, sizeof line, stdin)) {
