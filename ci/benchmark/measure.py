@@ -266,6 +266,7 @@ def captures(peer):
 def one_capture(peer, folder, total, chunk):
     """(GiB/s, CPU s/GiB) from the program's first instruction until all is in the file."""
     with Stage() as stage:
+        stage.share()
         fifo, target = Fifo(f"{folder}/fifo"), f"{folder}/log"
         launch_capture(peer, stage, folder, [PROGRAM, f"{folder}/fifo", total, chunk], target)
         begun, pid = fifo.record(PATIENCE) or (None, None)

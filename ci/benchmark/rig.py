@@ -128,6 +128,15 @@ class Stage:
         words = [helper, group.members if group else "-", str(user)]
         self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
 
+    def share(self):
+        """What it runs shares the processors as ordinary programs do, though before all others of them: a pipe's two
+        ends that are each put on at once, for every line, are not what anybody runs."""
+        try:
+            os.sched_setscheduler(self.process.pid, os.SCHED_OTHER, os.sched_param(0))
+            os.setpriority(os.PRIO_PROCESS, self.process.pid, -20)
+        except OSError:
+            pass  # then it is ordinary already
+
     def __enter__(self):
         return self
 
