@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from peers import OURS, PROGRAM, Bare, Daemon, Supervisord, Zdaemon
-from rig import BUILT, Fifo, Group, Stage, Unable, adopt_orphans, count, end, note, parent, private_memory, processor_seconds, switches
+from rig import BUILT, Fifo, Group, Stage, Unable, adopt_orphans, count, end, note, parent, prefer, private_memory, processor_seconds, switches
 
 PATIENCE = 20
 PIPELINE = "(read and write)"
@@ -273,6 +273,8 @@ def one_capture(peer, folder, total, chunk):
         if begun is None:
             raise Unable(f"{peer.name if peer else PIPELINE}: the program did not start")
         capturer = parent(pid) if peer else reader_beside(pid)
+        prefer(pid)
+        prefer(capturer)
         used = processor_seconds(capturer)
         ended = wait_for_size(target, total)
         used = processor_seconds(capturer) - used

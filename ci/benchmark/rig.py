@@ -129,11 +129,10 @@ class Stage:
         self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
 
     def share(self):
-        """What it runs shares the processors as ordinary programs do, though before all others of them: a pipe's two
-        ends that are each put on at once, for every line, are not what anybody runs."""
+        """What it runs shares the processors as ordinary programs do: a pipe's two ends that are each put on at once, for
+        every line, are not what anybody runs."""
         try:
             os.sched_setscheduler(self.process.pid, os.SCHED_OTHER, os.sched_param(0))
-            os.setpriority(os.PRIO_PROCESS, self.process.pid, -20)
         except OSError:
             pass  # then it is ordinary already
 
@@ -204,6 +203,15 @@ def go_first():
     except OSError:
         return False
     return True
+
+
+def prefer(pid):
+    """An ordinary process, and its session, before all other ordinary ones."""
+    try:
+        os.setpriority(os.PRIO_PROCESS, pid, -20)
+        Path(f"/proc/{pid}/autogroup").write_text("-20")
+    except OSError:
+        pass  # not root, or no such grouping
 
 
 def adopt_orphans():
