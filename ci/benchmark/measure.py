@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from peers import OURS, PROGRAM, Bare, Daemon, Supervisord, Zdaemon
-from rig import BUILT, Fifo, Group, Stage, Unable, adopt_orphans, count, end, note, parent, prefer, private_memory, processor_seconds, switches
+from rig import BUILT, Fifo, Stage, Unable, adopt_orphans, count, end, memory_group, note, parent, prefer, private_memory, processor_seconds, switches
 
 PATIENCE = 20
 PIPELINE = "(read and write)"
@@ -104,13 +104,13 @@ def memory(peers, size):
     chosen.sort(key=lambda peer: not isinstance(peer, Bare))  # what is subtracted comes first
     for peer in chosen:
         number = max(size.fleet // 50, 3) if peer.slow else size.fleet
-        with Folder() as folder, Stage(group=Group(peer.name.split()[0].strip("(,)"))) as stage:
+        with Folder() as folder, Stage(memory_group(peer.name.split()[0].strip("(,)"))) as stage:
             pids = launch_fleet(peer, stage, folder, number)
             time.sleep(1)
-            each = stage.group.kib() / number
+            each = stage.group.kib() / number if stage.group else None
             seen = pids[:50] if isinstance(peer, Bare) else [parent(pid) for pid in pids[:50]]
             private = [private_memory(pid) for pid in seen]
-        found[peer.name] = {"memory": each - bare, "private dirty": median([dirty for dirty, _ in private]),
+        found[peer.name] = {"memory": each and each - bare, "private dirty": median([dirty for dirty, _ in private]),
                             "page tables": median([tables for _, tables in private]), "instances": number}
         bare = each if isinstance(peer, Bare) else bare
     return found

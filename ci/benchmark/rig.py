@@ -190,6 +190,15 @@ class Group:
                 time.sleep(0.1)
 
 
+def memory_group(name):
+    """None, told, where there can be none."""
+    try:
+        return Group(name)
+    except Unable as why:
+        note(f"without memory of all: {why}")
+        return None
+
+
 def count(what, command, environment=None):
     """`instructions` or `calls` of a command, with all that it starts until it ends."""
     run = subprocess.run([BUILT / "count", what, *command], env={**os.environ, **(environment or {})}, stdout=subprocess.PIPE, text=True)
