@@ -25,6 +25,11 @@ static long now(void) {
     return time.tv_sec * 1000000000L + time.tv_nsec;
 }
 
+/* A signal to our group ends the input: the read is broken off. As it is caught, the commands do not inherit it. */
+static void end_input(int signal) {
+    (void)signal;
+}
+
 static void kill_children(void) {
     char path[64];
     sprintf(path, "/proc/self/task/%d/children", getpid());
@@ -39,6 +44,9 @@ int main(int count, char **words) {
     static char line[16384];
     char *argument[128], *variable[128], *rest;
     posix_spawn_file_actions_t null;
+    struct sigaction ending = {.sa_handler = end_input};
+    sigaction(SIGTERM, &ending, 0);
+    sigaction(SIGINT, &ending, 0);
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     if (count != 3) return 2;
     if (strcmp(words[1], "-")) {
