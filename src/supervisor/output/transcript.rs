@@ -1,0 +1,93 @@
+//! The file that a program's output is appended to: opened, opened again under
+//! its name, written, and asked what it holds. Decides nothing about what is
+//! written.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Seek, SeekFrom};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use super::delivery::Place;
+use crate::sys::descriptor::{self, StandardStream, open_flags};
+
+/// Without waiting for anybody: a FIFO that nobody reads is an error.
+const FLAGS: i32 = open_flags::NONBLOCK | open_flags::NOCTTY;
+/// How much is compared at once.
+const BLOCK: usize = 1024;
+
+pub(super) struct Transcript {
+    path: PathBuf,
+    pub(super) file: File,
+    /// Device and inode, once they were needed.
+    identity: Option<(u64, u64)>,
+}
+
+impl Transcript {
+    pub(super) fn open(path: &Path) -> io::Result<Transcript> {
+        let transcript = Transcript { path: path.to_path_buf(), file: open(path)?, identity: None };
+        transcript.take_standard_streams()?;
+        Ok(transcript)
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Closes the file and opens its name again; on failure nothing changes.
+    pub(super) fn reopen(&mut self) -> io::Result<()> {
+        self.file = open(&self.path)?;
+        self.identity = None;
+        self.take_standard_streams()
+    }
+
+    /// Our own standard output and error go to the same file.
+    fn take_standard_streams(&self) -> io::Result<()> {
+        descriptor::redirect(self.file.as_fd(), StandardStream::Output)?;
+        descriptor::redirect(self.file.as_fd(), StandardStream::Error)
+    }
+
+    /// None for what has no length, such as a terminal.
+    pub(super) fn place(&mut self) -> Option<Place> {
+        let size = self.file.seek(SeekFrom::End(0)).ok()?;
+        let (device, inode) = match self.identity {
+            Some(known) => known,
+            None => {
+                let found = self.file.metadata().ok()?;
+                *self.identity.insert((found.dev(), found.ino()))
+            }
+        };
+        Some(Place { device, inode, size })
+    }
+
+    /// Whether the `count` bytes at `at` are those that `expected` copies, which
+    /// is told how many come before. Not if they may not be read.
+    pub(super) fn holds(
+        &self,
+        at: u64,
+        count: u64,
+        expected: impl Fn(u64, &mut [u8]) -> io::Result<()>,
+    ) -> bool {
+        let file = OpenOptions::new().read(true).custom_flags(FLAGS).open(&self.path);
+        let same = |file: &File| {
+            file.metadata().is_ok_and(|found| Some((found.dev(), found.ino())) == self.identity)
+        };
+        let Some(file) = file.ok().filter(same) else { return false };
+        let (mut found, mut wanted) = ([0; BLOCK], [0; BLOCK]);
+        let mut before = 0;
+        while before < count {
+            let length = usize::try_from(count - before).unwrap_or(BLOCK).min(BLOCK);
+            let (found, wanted) = (&mut found[..length], &mut wanted[..length]);
+            let read = file.read_exact_at(found, at + before);
+            if read.is_err() || expected(before, wanted).is_err() || found != wanted {
+                return false;
+            }
+            before += length as u64;
+        }
+        true
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).mode(0o666).custom_flags(FLAGS).open(path)
+}
