@@ -40,7 +40,9 @@ pub(super) trait Medium: Notes {
     fn transcript(&mut self) -> Option<Place>;
     fn write_staged(&mut self, from: u64, to: u64) -> io::Result<usize>;
     fn write_text(&mut self, text: &[u8]) -> io::Result<usize>;
-    /// Whether so many bytes of the transcript are those that are staged.
+    /// Looks for the file that an earlier supervisor wrote to; how long it is.
+    fn find(&mut self, device: u64, inode: u64) -> Option<u64>;
+    /// Whether so many bytes of the file that was found are those that are staged.
     fn holds_staged(&mut self, at: u64, from: u64, count: u64) -> bool;
     fn holds_text(&mut self, at: u64, text: &[u8]) -> bool;
 }
@@ -208,19 +210,18 @@ pub(super) fn deliver(medium: &mut impl Medium) -> Change {
 /// its place mean that we cannot tell, and then bytes are rather repeated.
 pub(super) fn resume(medium: &mut impl Medium, change: &mut Change) {
     let mut state = State::load(medium);
-    let place = medium.transcript().filter(|place| {
-        state.base != NOWHERE && (place.device, place.inode) == (state.device, state.inode)
-    });
-    if let Some(place) = place {
+    let begun = state.base != NOWHERE;
+    let found = begun.then(|| medium.find(state.device, state.inode)).flatten();
+    if let Some(size) = found {
         // Shorter than it was: emptied by a rotation that copies and truncates.
-        let at = if place.size < state.base { 0 } else { state.base };
+        let at = if size < state.base { 0 } else { state.base };
         let notice = Notice::of(state.telling);
         let text = notice.from(state.told);
         let pending = match state.telling {
             0 => medium.load(END).saturating_sub(state.done),
             _ => text.len() as u64,
         };
-        let count = pending.min(place.size - at);
+        let count = pending.min(size - at);
         let is_there = match text.get(..usize::try_from(count).unwrap_or(0)) {
             Some(text) if state.telling > 0 => medium.holds_text(at, text),
             _ => medium.holds_staged(at, state.done, count),
@@ -258,3 +259,6 @@ impl Notice {
         self.text().get(usize::try_from(told).unwrap_or(0)..).unwrap_or(&[])
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::delivery::{self, Medium, Notes, Place};
-use super::transcript::Transcript;
+use super::transcript::{self, Transcript};
 use crate::sys::descriptor::{self, open_flags};
 use crate::sys::identity::effective_uid;
 use crate::sys::memory::{self, Mapping};
@@ -178,7 +178,7 @@ impl Staging {
 
     /// The area beside a transcript, as the rules of delivery see them.
     pub(super) fn desk<'a>(&'a self, transcript: &'a mut Transcript) -> Option<Desk<'a>> {
-        self.area.as_ref().map(|area| Desk { map: &area.map, transcript })
+        self.area.as_ref().map(|area| Desk { map: &area.map, transcript, interrupted: None })
     }
 
     /// Output has stopped, and everything is settled.
@@ -228,6 +228,8 @@ impl Area {
 pub(super) struct Desk<'a> {
     map: &'a Mapping,
     transcript: &'a mut Transcript,
+    /// The file that a killed supervisor was writing to.
+    interrupted: Option<File>,
 }
 
 impl Notes for &Mapping {
@@ -263,13 +265,21 @@ impl Medium for Desk<'_> {
         descriptor::write(self.transcript.file.as_fd(), text)
     }
 
+    fn find(&mut self, device: u64, inode: u64) -> Option<u64> {
+        let (file, size) = self.transcript.find(device, inode)?;
+        self.interrupted = Some(file);
+        Some(size)
+    }
+
     fn holds_staged(&mut self, at: u64, from: u64, count: u64) -> bool {
+        let Some(file) = &self.interrupted else { return false };
         let expected = |before, into: &mut [u8]| self.map.copy_out(offset(from + before), into);
-        self.transcript.holds(at, count, expected)
+        transcript::holds(file, at, count, expected)
     }
 
     fn holds_text(&mut self, at: u64, text: &[u8]) -> bool {
-        self.transcript.holds(at, text.len() as u64, |before, into| {
+        let Some(file) = &self.interrupted else { return false };
+        transcript::holds(file, at, text.len() as u64, |before, into| {
             let wanted = text.get(offset(before)..).and_then(|rest| rest.get(..into.len()));
             into.copy_from_slice(wanted.ok_or(io::ErrorKind::UnexpectedEof)?);
             Ok(())

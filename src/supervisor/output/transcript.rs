@@ -2,10 +2,11 @@
 //! its name, written, and asked what it holds. Decides nothing about what is
 //! written.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom};
+use std::iter;
 use std::os::fd::AsFd;
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirEntryExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::delivery::Place;
@@ -60,32 +61,42 @@ impl Transcript {
         Some(Place { device, inode, size })
     }
 
-    /// Whether the `count` bytes at `at` are those that `expected` copies, which
-    /// is told how many come before. Not if they may not be read.
-    pub(super) fn holds(
-        &self,
-        at: u64,
-        count: u64,
-        expected: impl Fn(u64, &mut [u8]) -> io::Result<()>,
-    ) -> bool {
-        let file = OpenOptions::new().read(true).custom_flags(FLAGS).open(&self.path);
-        let same = |file: &File| {
-            file.metadata().is_ok_and(|found| Some((found.dev(), found.ino())) == self.identity)
-        };
-        let Some(file) = file.ok().filter(same) else { return false };
-        let (mut found, mut wanted) = ([0; BLOCK], [0; BLOCK]);
-        let mut before = 0;
-        while before < count {
-            let length = usize::try_from(count - before).unwrap_or(BLOCK).min(BLOCK);
-            let (found, wanted) = (&mut found[..length], &mut wanted[..length]);
-            let read = file.read_exact_at(found, at + before);
-            if read.is_err() || expected(before, wanted).is_err() || found != wanted {
-                return false;
-            }
-            before += length as u64;
-        }
-        true
+    /// Opens the file of this identity for reading: the transcript itself, or one
+    /// beside it that was the transcript before a rotation.
+    pub(super) fn find(&self, device: u64, inode: u64) -> Option<(File, u64)> {
+        let here = |directory: &&Path| !directory.as_os_str().is_empty();
+        let directory = self.path.parent().filter(here).unwrap_or(Path::new("."));
+        let beside = fs::read_dir(directory).into_iter().flatten().flatten();
+        let beside = beside.filter(|entry| entry.ino() == inode).map(|entry| entry.path());
+        iter::once(self.path.clone()).chain(beside).find_map(|path| {
+            let file = OpenOptions::new().read(true).custom_flags(FLAGS).open(path).ok()?;
+            let found = file.metadata().ok()?;
+            let same = found.is_file() && (found.dev(), found.ino()) == (device, inode);
+            same.then_some((file, found.len()))
+        })
     }
+}
+
+/// Whether the `count` bytes at `at` are those that `expected` copies, which is
+/// told how many come before.
+pub(super) fn holds(
+    file: &File,
+    at: u64,
+    count: u64,
+    expected: impl Fn(u64, &mut [u8]) -> io::Result<()>,
+) -> bool {
+    let (mut found, mut wanted) = ([0; BLOCK], [0; BLOCK]);
+    let mut before = 0;
+    while before < count {
+        let length = usize::try_from(count - before).unwrap_or(BLOCK).min(BLOCK);
+        let (found, wanted) = (&mut found[..length], &mut wanted[..length]);
+        let read = file.read_exact_at(found, at + before);
+        if read.is_err() || expected(before, wanted).is_err() || found != wanted {
+            return false;
+        }
+        before += length as u64;
+    }
+    true
 }
 
 fn open(path: &Path) -> io::Result<File> {
