@@ -64,6 +64,31 @@ fn an_idle_supervisor_of_an_adopted_program_makes_no_system_call() {
     sandbox.stop(&["app.conf"]);
 }
 
+/// "a lone line … without any waking when output stops", and nothing is kept.
+#[test]
+fn a_line_takes_few_calls_and_what_it_needed_is_given_back() {
+    let sandbox = Sandbox::with_runner("program ./program\nsettle-time 0\ntranscript out.log");
+    if !can_trace(&sandbox) {
+        return skip("needs strace");
+    }
+    sandbox.script("program", "mkfifo go; read -r word <go; echo a line; exec sleep 1000");
+    sandbox.zd(&["start"]).exits(0);
+    wait_until("it listens", || sandbox.path("go").exists());
+    let supervisor = sandbox.supervisor();
+    let strace = trace(&sandbox, supervisor, &["-e", "trace=all"]);
+    sandbox.file("go", "now\n");
+    let maps = || std::fs::read_to_string(format!("/proc/{supervisor}/maps")).unwrap_or_default();
+    wait_until("the line", || sandbox.read("out.log") == "a line\n");
+    wait_until("nothing is mapped", || !maps().contains(".zdsock.pending"));
+    std::thread::sleep(Duration::from_millis(1500));
+    let lines = end_trace(&sandbox, strace);
+    let polls = lines.iter().filter(|line| line.starts_with("poll(")).count();
+    // One that lasts until the pause is long enough, one that lasts for ever.
+    assert!(polls <= 2 && lines.len() <= 18, "{lines:#?}");
+    assert_eq!(sandbox.read(".zdsock.pending"), "");
+    sandbox.stop(&["app.conf", "go", "out.log", "program"]);
+}
+
 /// "Nothing polls": a waiting client sits in poll, and wakes for its dots only.
 #[test]
 fn a_waiting_client_sits_in_poll() {

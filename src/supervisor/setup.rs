@@ -293,8 +293,7 @@ fn assemble(
         say(LogMessage::StaleSocket(&paths.socket));
     }
     let transcript = transcript.as_deref();
-    let output =
-        if attached { None } else { open_output(transcript, &null, paths, claim.boot())? };
+    let output = if attached { None } else { open_output(transcript, &null, paths, claim.boot())? };
     Ok(Parts { recipe, output, null, log, listener: listening.listener })
 }
 

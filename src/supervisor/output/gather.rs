@@ -89,7 +89,7 @@ impl Rhythm {
             }
             return;
         }
-        if napped && taken.bytes >= taken.pipe / 2 {
+        if napped && taken.bytes >= taken.pipe / 8 * 7 {
             // It may have kept the program waiting.
             self.awake_until = Some(now.after(AWAKE));
         }

@@ -32,7 +32,7 @@ const USUAL_PIPE: usize = 64 * 1024;
 const LARGE_PIPE: usize = 1024 * 1024;
 /// How many chunks are taken in one turn, and at the end of the program: more
 /// than the pipe can hold, but not for ever if somebody keeps writing.
-const TURN_CHUNKS: usize = 8;
+const TURN_CHUNKS: usize = 17;
 const DRAIN_CHUNKS: usize = 40;
 
 /// Pipe and file of a captured program.
