@@ -18,6 +18,8 @@ pub(crate) struct Paths {
     pub(crate) record: PathBuf,
     /// The FIFO that carries the program's output.
     pub(crate) output: PathBuf,
+    /// Output between the FIFO and the transcript.
+    pub(crate) pending: PathBuf,
 }
 
 impl Paths {
@@ -33,6 +35,7 @@ impl Paths {
             socket: socket.to_path_buf(),
             record: beside(".instance"),
             output: beside(".output"),
+            pending: beside(".pending"),
         }
     }
 
@@ -207,6 +210,7 @@ mod tests {
         let paths = Paths::new(Path::new("/srv/app/zdsock"));
         assert_eq!(paths.record, Path::new("/srv/app/.zdsock.instance"));
         assert_eq!(paths.output, Path::new("/srv/app/.zdsock.output"));
+        assert_eq!(paths.pending, Path::new("/srv/app/.zdsock.pending"));
         assert_eq!(paths.directory(), Path::new("/srv/app"));
     }
 }

@@ -58,7 +58,7 @@ fn the_long_status_appends_the_report() {
     let status = sandbox.zd(&["status", "-l"]).exits(0);
     let first = format!("program running; pid={pid}\nstatus=running\nnow=");
     assert!(status.stdout.starts_with(&first), "{status:?}");
-    assert!(status.stdout.ends_with("next_attempt=none\n\n"), "{status:?}");
+    assert!(status.stdout.ends_with("allocations=0\n\n"), "{status:?}");
     let wrong = sandbox.zd(&["status", "-x"]).exits(1);
     assert_eq!(wrong.stdout, "status argument must be absent or -l\n");
     sandbox.zd(&["stop"]).exits(0);

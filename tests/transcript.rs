@@ -2,10 +2,15 @@
 //! renames, reopenings and a full disk.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use crate::harness::{Sandbox, binary, count, is_alive, may_unshare, skip, wait_until};
+use nix::sys::signal::Signal;
+
+use crate::harness::{
+    Sandbox, binary, count, is_alive, may_unshare, send_signal, skip, wait_until,
+};
 
 /// "append": standard output and error, behind what is there, in their order.
 #[test]
@@ -76,7 +81,7 @@ fn both_ways_to_reopen_make_a_new_file() {
         if *how == "command" {
             assert_eq!(sandbox.zd(&["reopen_transcript"]).exits(0).stdout, "");
         } else {
-            crate::harness::send_signal(sandbox.supervisor(), nix::sys::signal::Signal::SIGUSR2);
+            send_signal(sandbox.supervisor(), Signal::SIGUSR2);
         }
         sandbox.wait_for_event("reopened transcript and event log\n");
         assert!(sandbox.path("out").exists(), "{round}: {how}");
@@ -180,6 +185,87 @@ fn a_full_disk_stops_nobody_and_what_is_missing_is_counted() {
     let told = format!("transcript works again; {missing} bytes of output were dropped\n");
     sandbox.wait_for_event(&told);
     assert_eq!(count(&sandbox.events(), "unable to write to transcript"), 1);
+    sandbox.zd(&["stop"]).exits(0);
+}
+
+/// What the transcript holds of a program that wrote the numbers from 1000000 on,
+/// and how much it says is missing: each byte in its place, or counted there.
+#[track_caller]
+fn missing_of_numbers(text: &str, end: u64) -> usize {
+    let all: String = (1_000_000..end).map(|number| format!("{number}\n")).collect();
+    let (mut rest, mut missing) = (all.as_str(), 0);
+    for (index, part) in text.split("\nzdaemon: ").enumerate() {
+        let mut kept = part;
+        if index > 0 {
+            let (count, after) =
+                part.split_once(" bytes of output are missing here\n").expect("it");
+            let count: usize = count.parse().expect("a number");
+            (kept, missing) = (after, missing + count);
+            rest = &rest[count..];
+        }
+        assert!(rest.starts_with(kept), "{kept:.40} where {rest:.40} was written");
+        rest = &rest[kept.len()..];
+    }
+    assert_eq!(rest, "");
+    missing
+}
+
+/// "loss is counted exactly, resumes each time", also when the supervisor is
+/// killed while the disk is full
+#[test]
+fn a_disk_that_is_filled_and_freed_ten_times_loses_what_is_counted_and_no_more() {
+    if !may_unshare("-m") {
+        return skip("a file system cannot be mounted here");
+    }
+    let sandbox = Sandbox::logged("program ./counts\ntranscript disk/out\nsettle-time 0");
+    fs::create_dir(sandbox.path("disk")).expect("a directory");
+    let body = "next=1000000; mkfifo words; exec 3<>words; while read -r count <&3; do\n\
+                seq $next $((next + count - 1)); next=$((next + count)); echo $next >reached; done";
+    sandbox.script("counts", body);
+    // Once it is freed, what waits in the pipe has to fit.
+    let mount = "mount -t tmpfs -o size=2m tmpfs disk && exec \"$0\" -C app.conf start";
+    let binary = binary().display().to_string();
+    let started = sandbox.run_program("unshare", &["-m", "sh", "-c", mount, &binary]).exits(0);
+    let program = started.pid();
+    let disk = format!("/proc/{program}/root{}", sandbox.path("disk").display());
+    let (mut next, mut all) = (1_000_000, String::new());
+    let mut write = |count: u64| {
+        wait_until("the program listens", || sandbox.path("words").exists());
+        sandbox.file("words", &format!("{count}\n"));
+        next += count;
+        wait_until("a program that goes on", || sandbox.read("reached") == format!("{next}\n"));
+        next
+    };
+    for round in 0..10 {
+        let mut rest = fs::File::create(format!("{disk}/rest")).expect("a file");
+        while rest.write_all(&[0; 4096]).is_ok() {}
+        drop(rest);
+        // More than the pipe can hold.
+        write(400_000);
+        if round == 5 {
+            let supervisor = sandbox.supervisor();
+            send_signal(supervisor, Signal::SIGKILL);
+            wait_until("it is gone", || !is_alive(supervisor));
+            let start =
+                format!("cd {} && exec \"$0\" -C app.conf start", sandbox.path("").display());
+            let enter = ["-t", &program.to_string(), "-m", "sh", "-c", &start, &binary];
+            assert_eq!(sandbox.run_program("nsenter", &enter).exits(0).pid(), program);
+        }
+        fs::remove_file(format!("{disk}/rest")).expect("a removal");
+        let last = format!("{}\n", write(1000) - 1);
+        let text = || fs::read_to_string(format!("{disk}/out")).unwrap_or_default();
+        wait_until("it works again", || text().ends_with(&last));
+        all += &text();
+        // As a rotation does that copies and truncates.
+        fs::File::create(format!("{disk}/out")).expect("the transcript");
+    }
+    let missing = missing_of_numbers(&all, write(0));
+    assert!(missing > 10 * 1_000_000, "{missing}");
+    let events = sandbox.events();
+    let told = events.split("transcript works again; ").skip(1);
+    let told: usize = told.map(|rest| number_before(rest, " bytes of output")).sum();
+    assert_eq!(told, missing);
+    assert_eq!(count(&events, "unable to write to transcript"), 10);
     sandbox.zd(&["stop"]).exits(0);
 }
 

@@ -166,6 +166,11 @@ impl Claim {
         Ok(true)
     }
 
+    /// Names the time since the machine was started; empty where nobody knows.
+    pub(crate) fn boot(&self) -> &str {
+        &self.record.boot
+    }
+
     /// The socket listens: the next launch may look.
     pub(crate) fn launched(&mut self) {
         self.launch = None;
@@ -205,6 +210,7 @@ impl Claim {
             return;
         }
         let _ = fs::remove_file(&self.paths.output);
+        let _ = fs::remove_file(&self.paths.pending);
         if names(&self.paths.record, identity(&self.record_file)) {
             let _ = fs::remove_file(&self.paths.record);
         }

@@ -250,7 +250,7 @@ impl Core {
         self.look_at_exec(now);
         self.program.exec = None;
         self.program.last_exit = Some((ended, clock::wall()));
-        self.copy_output(true);
+        self.copy_output(None);
         self.abandon_test();
         let _ = self.claim.set_program(None);
         self.step(now, Event::Ended(ended));
@@ -265,17 +265,24 @@ impl Core {
         }
     }
 
-    /// Moves output into the transcript: one chunk, or all that is there.
-    pub(super) fn copy_output(&mut self, all: bool) {
+    pub(super) fn is_output_due(&self, now: Mono) -> bool {
+        self.output.as_ref().and_then(Output::deadline).is_some_and(|at| at <= now)
+    }
+
+    /// Moves output into the transcript: a turn's share, or all that is there.
+    pub(super) fn copy_output(&mut self, turn: Option<Mono>) {
         let Some(output) = &mut self.output else { return };
-        let change = if all { output.drain() } else { output.copy() };
-        match change {
-            Change::None => {}
-            Change::Failed(error) => {
-                let message = LogMessage::TranscriptFailed { path: output.path(), error: &error };
-                self.log.write(message.level(), &message, clock::wall());
-            }
-            Change::Resumed { dropped } => self.say(&LogMessage::TranscriptResumed { dropped }),
+        let Change { resumed, failed } = match turn {
+            Some(now) => output.copy(now),
+            None => output.drain(),
+        };
+        if resumed > 0 {
+            let message = LogMessage::TranscriptResumed { dropped: resumed };
+            self.log.write(message.level(), &message, clock::wall());
+        }
+        if let Some(error) = failed {
+            let message = LogMessage::TranscriptFailed { path: output.path(), error: &error };
+            self.log.write(message.level(), &message, clock::wall());
         }
     }
 
@@ -343,7 +350,7 @@ impl Core {
 
     /// The end of everything but the connections.
     pub(super) fn finish(&mut self) {
-        self.copy_output(true);
+        self.copy_output(None);
         self.abandon_test();
         if self.leaves_strays() {
             self.say(&LogMessage::Stray(Stray::Left));

@@ -9,6 +9,7 @@ use super::control::{Control, SEATS, Waiting};
 use super::core::Core;
 use super::machine::Event;
 use super::outbox::Letter;
+use super::output::Output;
 use crate::protocol::Outcome;
 use crate::sys::poll::{Watch, poll};
 use crate::sys::signal::{Caught, SelfPipe};
@@ -66,8 +67,8 @@ impl Supervisor {
         if adopted.is_ready() && self.core.machine.program().is_some() {
             self.core.program_ended(now, Ended::Unknown);
         }
-        if output.is_ready() {
-            self.core.copy_output(false);
+        if output.is_ready() || self.core.is_output_due(now) {
+            self.core.copy_output(Some(now));
         }
         self.control.serve(now, clients, &mut *self.core);
         self.pass_deadlines(now);
@@ -76,7 +77,7 @@ impl Supervisor {
     fn watch(&self, watches: &mut [Watch; ALL_WATCHES]) {
         let [signals, output, exec, adopted, clients @ ..] = watches;
         *signals = Watch::readable(self.signals.fd());
-        if let Some(captured) = &self.core.output {
+        if let Some(captured) = self.core.output.as_ref().filter(|output| output.is_watching()) {
             *output = Watch::readable(captured.reader());
         }
         if let Some(outcome) = &self.core.program.exec {
@@ -92,10 +93,9 @@ impl Supervisor {
 
     fn deadline(&self) -> Option<Mono> {
         let core = &self.core;
-        [core.machine.deadline(), core.readiness.deadline(), core.check_at, self.control.deadline()]
-            .into_iter()
-            .flatten()
-            .min()
+        let output = core.output.as_ref().and_then(Output::deadline);
+        let rules = [core.machine.deadline(), core.readiness.deadline(), core.check_at];
+        rules.into_iter().chain([self.control.deadline(), output]).flatten().min()
     }
 
     fn take_signals(&mut self, now: Mono, ready: bool) {

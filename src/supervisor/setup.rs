@@ -292,7 +292,8 @@ fn assemble(
     if listening.replaced_stale {
         say(LogMessage::StaleSocket(&paths.socket));
     }
-    let output = if attached { None } else { open_output(transcript.as_deref(), &null, paths)? };
+    let transcript = transcript.as_deref();
+    let output = if attached { None } else { open_output(transcript, &null, paths, claim.boot())? };
     Ok(Parts { recipe, output, null, log, listener: listening.listener })
 }
 
@@ -302,6 +303,7 @@ fn open_output(
     transcript: Option<&Path>,
     null: &File,
     paths: &Paths,
+    boot: &str,
 ) -> Result<Option<Output>, String> {
     let path = transcript.unwrap_or(Path::new(NULL));
     // A survivor may still write to the FIFO of a supervisor that had one.
@@ -312,7 +314,7 @@ fn open_output(
         }
         None
     } else {
-        let output = Output::open(path, &paths.output);
+        let output = Output::open(path, paths, boot);
         Some(output.map_err(|error| unable("open transcript", path, &error))?)
     };
     descriptor::redirect(null.as_fd(), StandardStream::Input)

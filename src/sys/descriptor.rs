@@ -52,7 +52,7 @@ pub(crate) fn write(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
 }
 
 /// The number of bytes that a call moved; repeated while a signal ends it.
-fn transfer(mut call: impl FnMut() -> libc::ssize_t) -> io::Result<usize> {
+pub(super) fn transfer(mut call: impl FnMut() -> libc::ssize_t) -> io::Result<usize> {
     loop {
         if let Ok(count) = usize::try_from(call()) {
             return Ok(count);
@@ -71,6 +71,23 @@ pub(crate) fn peek(from: BorrowedFd<'_>, into: BorrowedFd<'_>, most: usize) -> i
     let count =
         unsafe { libc::tee(from.as_raw_fd(), into.as_raw_fd(), most, libc::SPLICE_F_NONBLOCK) };
     usize::try_from(count).map_err(|_| io::Error::last_os_error())
+}
+
+/// How many bytes wait in a pipe.
+pub(crate) fn waiting(pipe: BorrowedFd<'_>) -> io::Result<usize> {
+    let mut count: libc::c_int = 0;
+    // SAFETY: FIONREAD stores an int at the address, which is that of `count`.
+    check(unsafe { libc::ioctl(pipe.as_raw_fd(), libc::FIONREAD, &raw mut count) })?;
+    Ok(usize::try_from(count).unwrap_or(0))
+}
+
+/// Makes a pipe hold this much, where the user may have such a one and no more is
+/// in it already; how much it holds then.
+pub(crate) fn resize_pipe(pipe: BorrowedFd<'_>, size: usize) -> io::Result<usize> {
+    let wanted = libc::c_int::try_from(size).unwrap_or(libc::c_int::MAX);
+    // SAFETY: F_SETPIPE_SZ takes an int and touches no memory.
+    let size = check(unsafe { libc::fcntl(pipe.as_raw_fd(), libc::F_SETPIPE_SZ, wanted) })?;
+    Ok(usize::try_from(size).unwrap_or(0))
 }
 
 pub(crate) fn make_fifo(path: &Path, mode: u32) -> io::Result<()> {

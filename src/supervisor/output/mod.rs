@@ -1,0 +1,213 @@
+//! The way of the program's output into the transcript. The program holds both
+//! ends of a FIFO, so that it outlives us without SIGPIPE and its bytes wait for
+//! the next supervisor; on their way they lie in `staging`, so that each is
+//! written once whenever we are killed. A disk that takes nothing never stops
+//! the reading: what had to be dropped is counted and told in the transcript.
+//! Does not watch, log or decide.
+
+mod delivery;
+mod gather;
+mod staging;
+mod tail;
+mod transcript;
+
+use std::fs::OpenOptions;
+use std::io;
+use std::mem;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::path::Path;
+
+pub(crate) use self::delivery::Change;
+use self::gather::{Rhythm, Taken};
+use self::staging::Staging;
+use self::tail::Tail;
+use self::transcript::Transcript;
+use crate::instance::Paths;
+use crate::sys::descriptor::{self, open_flags};
+use crate::vocabulary::Mono;
+
+/// What a pipe holds, and while there is load, if the user may have so much.
+const USUAL_PIPE: usize = 64 * 1024;
+const LARGE_PIPE: usize = 1024 * 1024;
+/// How many chunks are taken in one turn, and at the end of the program: more
+/// than the pipe can hold, but not for ever if somebody keeps writing.
+const TURN_CHUNKS: usize = 17;
+const DRAIN_CHUNKS: usize = 40;
+
+/// Pipe and file of a captured program.
+pub(crate) struct Output {
+    reader: OwnedFd,
+    /// What the program gets as its standard output and error.
+    writer: OwnedFd,
+    pipe_size: usize,
+    /// More was asked for than a pipe usually holds.
+    grown: bool,
+    staging: Staging,
+    transcript: Transcript,
+    rhythm: Rhythm,
+    tail: Tail,
+    /// What came of taking over, to be told with the next change.
+    news: Change,
+}
+
+impl Output {
+    /// Opens the transcript and the FIFO. Where the file system has no FIFOs, a
+    /// pipe without a name serves, and dies with us. `boot` names the time since
+    /// the machine was started.
+    pub(crate) fn open(transcript: &Path, paths: &Paths, boot: &str) -> io::Result<Output> {
+        let transcript = Transcript::open(transcript)?;
+        let (reader, writer) = match open_fifo(&paths.output) {
+            Ok(ends) => ends,
+            Err(_) => descriptor::pipe()?,
+        };
+        descriptor::set_nonblocking(reader.as_fd())?;
+        let mut output = Output {
+            reader,
+            writer,
+            pipe_size: USUAL_PIPE,
+            grown: false,
+            staging: Staging::new(&paths.pending, boot),
+            transcript,
+            rhythm: Rhythm::new(),
+            tail: Tail::new(),
+            news: Change::default(),
+        };
+        output.take_over();
+        Ok(output)
+    }
+
+    /// Finds out what a killed supervisor had left to do, if there was one.
+    fn take_over(&mut self) {
+        if !self.staging.inherit() {
+            return;
+        }
+        if let Some(mut desk) = self.staging.desk(&mut self.transcript) {
+            delivery::resume(&mut desk, &mut self.news);
+        }
+        self.rhythm.wake();
+        self.grown = true;
+    }
+
+    pub(crate) fn reader(&self) -> BorrowedFd<'_> {
+        self.reader.as_fd()
+    }
+
+    pub(crate) fn writer(&self) -> BorrowedFd<'_> {
+        self.writer.as_fd()
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.transcript.path()
+    }
+
+    /// Whether the pipe is to be watched just now.
+    pub(crate) fn is_watching(&self) -> bool {
+        self.rhythm.is_watching()
+    }
+
+    /// When to `copy` even if there is nothing in the pipe.
+    pub(crate) fn deadline(&self) -> Option<Mono> {
+        self.rhythm.deadline()
+    }
+
+    /// Closes the file and opens its name again; on failure nothing changes.
+    pub(crate) fn reopen(&mut self) -> io::Result<()> {
+        self.transcript.reopen()
+    }
+
+    /// Copies what is in the pipe, a turn's share at most. Never waits.
+    pub(crate) fn copy(&mut self, now: Mono) -> Change {
+        let mut change = mem::take(&mut self.news);
+        match self.copy_chunks(TURN_CHUNKS, &mut change) {
+            Ok(taken) => {
+                self.rhythm.took(now, taken);
+                self.follow_rhythm(taken.more);
+            }
+            Err(_) => self.rhythm.rest(now),
+        }
+        change
+    }
+
+    /// Copies all that an ended program can have left in the pipe.
+    pub(crate) fn drain(&mut self) -> Change {
+        let mut change = mem::take(&mut self.news);
+        let is_empty = || descriptor::waiting(self.reader.as_fd()).is_ok_and(|count| count == 0);
+        if self.staging.is_in_use() || !is_empty() {
+            let _ = self.copy_chunks(DRAIN_CHUNKS, &mut change);
+            self.rhythm.wake();
+        }
+        change
+    }
+
+    /// Uses more while there is load, and nothing while there is no output.
+    fn follow_rhythm(&mut self, more: bool) {
+        let busy = more || !self.rhythm.is_watching();
+        let wanted = self.grown && !self.rhythm.is_quiet() || busy;
+        if wanted != self.grown {
+            // Tried once in a burst, whether the user may have so much or not.
+            self.grown = wanted;
+            let size = if wanted { LARGE_PIPE } else { USUAL_PIPE };
+            self.pipe_size =
+                descriptor::resize_pipe(self.reader.as_fd(), size).unwrap_or(USUAL_PIPE);
+        }
+        if self.rhythm.is_quiet() {
+            self.staging.give_back();
+        }
+    }
+
+    fn copy_chunks(&mut self, most: usize, change: &mut Change) -> io::Result<Taken> {
+        self.staging.begin()?;
+        if !self.staging.is_settled() {
+            self.deliver(change);
+        }
+        let (mut bytes, mut more) = (0, true);
+        for _ in 0..most {
+            let count;
+            (count, more) = self.staging.take(self.reader.as_fd())?;
+            bytes += count;
+            self.keep_tail(count);
+            self.deliver(change);
+            self.staging.delivered(self.reader.as_fd());
+            if !more {
+                break;
+            }
+        }
+        Ok(Taken { bytes, more, pipe: self.pipe_size, unsettled: !self.staging.is_settled() })
+    }
+
+    fn deliver(&mut self, change: &mut Change) {
+        if let Some(mut desk) = self.staging.desk(&mut self.transcript) {
+            change.add(delivery::deliver(&mut desk));
+        }
+    }
+
+    fn keep_tail(&mut self, count: usize) {
+        self.staging.copy_end(count, self.tail.make_room(count));
+    }
+
+    /// The end of what the program wrote since `forget_tail`.
+    pub(crate) fn tail(&self) -> &[u8] {
+        self.tail.bytes()
+    }
+
+    pub(crate) fn forget_tail(&mut self) {
+        self.tail.forget();
+    }
+}
+
+/// The reading end for us and the end for the program, which reads and writes.
+fn open_fifo(path: &Path) -> io::Result<(OwnedFd, OwnedFd)> {
+    match descriptor::make_fifo(path, 0o600) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    let flags = open_flags::NONBLOCK | open_flags::NOFOLLOW;
+    let reader = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    if !reader.metadata()?.file_type().is_fifo() {
+        return Err(io::Error::from(io::ErrorKind::AlreadyExists));
+    }
+    let writer =
+        OpenOptions::new().read(true).write(true).custom_flags(open_flags::NOFOLLOW).open(path)?;
+    Ok((reader.into(), writer.into()))
+}
