@@ -78,7 +78,7 @@ impl Client {
                 }
             },
         };
-        let wait = self.follow(ours, Some(limit));
+        let wait = self.follow(ours, limit);
         if matches!(wait.held, Held::Closed | Held::Outcome(Outcome::Gone(_) | Outcome::Rival)) {
             process::wait_for(pid).map_err(cannot)?;
         }

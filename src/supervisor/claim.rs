@@ -4,7 +4,7 @@
 //! it created.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
@@ -13,6 +13,7 @@ use std::time::Duration;
 use crate::instance::{self, Identity, Paths, Record, Survivor};
 use crate::messages::supervisor::LaunchError;
 use crate::procfs;
+use crate::quote::Clean;
 use crate::sys::descriptor::open_flags;
 use crate::sys::identity::effective_uid;
 use crate::sys::{lock, process, socket};
@@ -24,6 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a foreign supervisor may take to answer whether it is there.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 
+/// As much is shown of what another supervisor says of itself.
+const LONGEST_STATUS: usize = 4096;
 /// More bytes than any record has.
 const LONGEST_RECORD: usize = 256;
 
@@ -212,10 +215,6 @@ impl Claim {
 }
 
 fn ask_status(stream: &mut UnixStream) -> String {
-    let mut reply = String::new();
-    let _ = stream.set_read_timeout(Some(ANSWER_LIMIT));
-    if stream.write_all(b"status\n").is_ok() {
-        let _ = stream.take(4096).read_to_string(&mut reply);
-    }
-    reply
+    let reply = socket::ask(stream, b"status\n", LONGEST_STATUS, ANSWER_LIMIT);
+    Clean(&String::from_utf8_lossy(&reply.unwrap_or_default())).to_string()
 }
