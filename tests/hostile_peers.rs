@@ -10,7 +10,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use crate::harness::{
-    Background, Sandbox, binary, exists, is_root, send_signal, skip, without_forks,
+    Background, Sandbox, binary, binary_for_all, exists, is_root, send_signal, skip, without_forks,
 };
 
 /// Somebody else at the socket's place, who lets `reply` answer every
@@ -241,14 +241,6 @@ fn nothing_that_a_peer_says_commands_the_terminal() {
         let shown = format!("{}{}", output.stdout, output.stderr);
         assert!(shown.contains("\\x1b[2Jgone") && !shown.contains('\u{1b}'), "{shown:?}");
     }
-}
-
-/// The binary where everybody can execute it.
-fn binary_for_all(sandbox: &Sandbox) -> String {
-    let copy = sandbox.path("zdaemon");
-    fs::copy(binary(), &copy).expect("a copy");
-    fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).expect("for all");
-    copy.to_string_lossy().into_owned()
 }
 
 fn as_nobody(sandbox: &Sandbox, program: &str, action: &str) -> crate::harness::Output {

@@ -46,6 +46,8 @@ pub(super) struct Program {
     pub(super) leader: Option<Pid>,
     /// Set while the program is not our child.
     pub(super) adopted: Option<Adopted>,
+    /// What it left behind and was sent SIGKILL.
+    pub(super) killed: Vec<Identity>,
     /// The last exec failed, which has been told.
     pub(super) refused: bool,
     pub(super) last_spawn: Option<(Mono, Duration)>,
@@ -103,7 +105,7 @@ impl Core {
             Action::Spawn => self.spawn(now),
             Action::Kill(pid, signal) => self.kill(pid, signal),
             Action::ClearStrays => self.clear_strays(now),
-            Action::KillStrays => self.kill_strays(now),
+            Action::KillStrays => self.kill_strays(),
             Action::Reply(reply) => self.reply = Some(reply),
             Action::Tell(tell) => self.tell(tell),
             Action::Note(note) => self.note(note),
@@ -130,6 +132,7 @@ impl Core {
                 self.program.leader = Some(pid);
                 self.program.adopted = None;
                 self.program.refused = false;
+                self.program.killed.clear();
                 self.program.last_spawn = Some((now, clock::wall()));
                 self.say(&LogMessage::Spawned(pid));
                 self.step(now, Event::Spawned(pid));

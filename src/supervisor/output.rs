@@ -7,9 +7,10 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use crate::procfs::FileId;
 use crate::sys::descriptor::{self, StandardStream, open_flags};
 
 /// One read from the pipe at most; also the pipe's usual capacity.
@@ -79,6 +80,12 @@ impl Output {
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// By which a process can be known that has inherited the program's output.
+    pub(crate) fn file_id(&self) -> Option<FileId> {
+        let file = File::from(self.writer.try_clone().ok()?);
+        file.metadata().ok().map(|found| (found.dev(), found.ino()))
     }
 
     /// Our own standard output and error go to the same file.
