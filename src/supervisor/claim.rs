@@ -3,19 +3,19 @@
 //! that who comes second finds a socket that already listens. Removes only what
 //! it created.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::instance::{self, Identity, Paths, Record, Survivor};
+use crate::instance::{self, Identity, LONGEST_RECORD, Paths, Record, Survivor};
 use crate::messages::supervisor::LaunchError;
 use crate::procfs;
 use crate::quote::Clean;
-use crate::sys::descriptor::open_flags;
 use crate::sys::identity::effective_uid;
+use crate::sys::place::{self, Access};
 use crate::sys::{lock, process, socket};
 use crate::vocabulary::Pid;
 
@@ -27,8 +27,6 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 
 /// As much is shown of what another supervisor says of itself.
 const LONGEST_STATUS: usize = 4096;
-/// More bytes than any record has.
-const LONGEST_RECORD: usize = 256;
 
 /// The instance is ours for as long as this lives.
 pub(crate) struct Claim {
@@ -58,14 +56,8 @@ pub(crate) fn claim(paths: &Paths) -> Result<Claimed, String> {
     let launch = lock_launches(paths.directory())?;
     let unable = |error: &io::Error| unable("write", &paths.record, error);
     let record_file = loop {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .mode(0o600)
-            .custom_flags(open_flags::NOFOLLOW)
-            .open(&paths.record)
-            .map_err(|error| unable(&error))?;
+        let file =
+            place::open(&paths.record, Access::ReadWrite, 0o600).map_err(|error| unable(&error))?;
         if !lock::try_lock(&file).map_err(|error| unable(&error))? {
             if let Ok(mut stream) = socket::connect(&paths.socket, ANSWER_LIMIT) {
                 return Ok(Claimed::Theirs(ask_status(&mut stream)));

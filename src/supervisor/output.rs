@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 
 use crate::procfs::FileId;
 use crate::sys::descriptor::{self, StandardStream, open_flags};
+use crate::sys::identity::effective_uid;
+use crate::sys::place::{self, Access};
 
 /// One read from the pipe at most; also the pipe's usual capacity.
 const CHUNK: usize = 64 * 1024;
@@ -224,10 +226,8 @@ fn write_all(file: &mut impl Write, bytes: &[u8]) -> Result<(), (usize, io::Erro
     Ok(())
 }
 
-/// Without waiting for anybody: a FIFO that nobody reads is an error.
 fn open_transcript(path: &Path) -> io::Result<File> {
-    let flags = open_flags::NONBLOCK | open_flags::NOCTTY;
-    OpenOptions::new().append(true).create(true).mode(0o666).custom_flags(flags).open(path)
+    place::open(path, Access::Append, 0o666)
 }
 
 /// The reading end for us and the end for the program, which reads and writes.
@@ -238,11 +238,15 @@ fn open_fifo(path: &Path) -> io::Result<(OwnedFd, OwnedFd)> {
     }
     let flags = open_flags::NONBLOCK | open_flags::NOFOLLOW;
     let reader = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
-    if !reader.metadata()?.file_type().is_fifo() {
-        return Err(io::Error::from(io::ErrorKind::AlreadyExists));
-    }
+    let ours = reader.metadata()?;
     let writer =
         OpenOptions::new().read(true).write(true).custom_flags(open_flags::NOFOLLOW).open(path)?;
+    let theirs = writer.metadata()?;
+    // What another user has put there is none of ours.
+    let is_one = (ours.dev(), ours.ino()) == (theirs.dev(), theirs.ino());
+    if !ours.file_type().is_fifo() || !is_one || ours.uid() != effective_uid() {
+        return Err(io::Error::from(io::ErrorKind::AlreadyExists));
+    }
     Ok((reader.into(), writer.into()))
 }
 

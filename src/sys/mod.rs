@@ -12,6 +12,7 @@ pub(crate) mod environment;
 pub(crate) mod heap;
 pub(crate) mod identity;
 pub(crate) mod lock;
+pub(crate) mod place;
 pub(crate) mod poll;
 pub(crate) mod process;
 pub(crate) mod signal;
