@@ -1,11 +1,14 @@
 //! Stopped means gone: what a program leaves behind is removed with it, and
 //! named where it had to be killed; a willful end leaves it alone.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+
 use nix::sys::signal::Signal;
 
 use crate::harness::{
-    Output, Sandbox, binary, binary_for_all, count, has_program, is_alive, is_root, may_unshare,
-    send_signal, skip, wait_for, wait_until,
+    Output, Sandbox, binary, binary_for_all, count, exists, has_program, is_alive, is_root,
+    may_unshare, send_signal, skip, wait_for, wait_until,
 };
 use crate::start_stop::without_dots;
 
@@ -182,6 +185,40 @@ fn as_user<T>(
     let output = run(&[], "stop").exits(0);
     std::fs::remove_file(program).expect("the copy");
     (result, output)
+}
+
+/// "what had to be killed is named", and what cannot be killed too, once.
+#[test]
+fn a_stray_of_another_user_is_named_and_waited_for() {
+    let sandbox = Sandbox::logged("program ./parent\nsettle-time 0\nstop-timeout 0.2");
+    let become_root = sandbox.path("become");
+    let tool = std::path::Path::new("/usr/bin/setpriv");
+    if !is_root() || !exists(tool) {
+        return skip("needs root, and setpriv to be two users");
+    }
+    std::fs::copy(tool, &become_root).expect("a copy");
+    std::fs::set_permissions(&become_root, Permissions::from_mode(0o4755)).expect("our copy");
+    let body = "./become --reuid 0 --regid 0 --clear-groups \\\n\
+                sh -c 'echo $$ > roots; exec sleep 1001' &\nexec sleep 1000";
+    sandbox.script("parent", body);
+    let (pid, stopped) = as_user(&sandbox, Some(64_321), &[], |sandbox| {
+        let pid = stray(sandbox, "roots");
+        let events = sandbox.path("events.log");
+        std::thread::spawn(move || {
+            let times =
+                || count(&std::fs::read_to_string(&events).unwrap_or_default(), "cannot be");
+            // Asked to end, then killed.
+            wait_until("it is told of", || times() == 2);
+            send_signal(pid, Signal::SIGKILL);
+        });
+        pid
+    });
+    let told = format!(
+        "pid {pid} (sleep) was left behind by the program and cannot be signalled: \
+         [Errno 1] Operation not permitted\n"
+    );
+    assert_eq!(stopped.stderr, told);
+    sandbox.holds_only(&["app.conf", "become", "events.log", "parent", "roots"]);
 }
 
 /// "a fork bomb of bounded size": by its own will, for root.

@@ -16,6 +16,7 @@ use super::output::{Change, Output};
 use super::pid_file::PidFile;
 use super::readiness::{Readiness, Verdict};
 use super::start_test::StartTest;
+use super::stray::Numbers;
 use crate::eventlog::EventLog;
 use crate::instance::Identity;
 use crate::messages::supervisor::{LogMessage, Stray};
@@ -46,6 +47,8 @@ pub(super) struct Program {
     pub(super) leader: Option<Pid>,
     /// Set while the program is not our child.
     pub(super) adopted: Option<Adopted>,
+    /// How far strays are looked for where there is no `/proc`.
+    pub(super) numbers: Numbers,
     /// What it left behind and was sent SIGKILL.
     pub(super) killed: Vec<Identity>,
     /// The last exec failed, which has been told.

@@ -22,6 +22,7 @@ impl Core {
             adopted: self.must_look_for_strays(),
             family: self.program.adopted.as_ref().map_or(&[], |adopted| &adopted.family),
             output: self.output.as_ref().and_then(Output::file_id),
+            numbers: self.program.numbers,
         }
     }
 
@@ -35,6 +36,7 @@ impl Core {
             adopted: true,
             family: &[],
             output: None,
+            numbers: stray::Numbers::default(),
         };
         adopted.family = stray::find(origin).iter().map(stray::Stray::identity).collect();
     }
@@ -62,6 +64,7 @@ impl Core {
         if self.killed_test.is_some() {
             return;
         }
+        self.program.numbers = stray::Numbers::default();
         let found = stray::terminate(self.stray_origin());
         for (stray, sent) in &found {
             let (pid, name) = (stray.pid, stray.name());
@@ -87,8 +90,8 @@ impl Core {
             }
         }
         let test = self.recipe.test.as_ref().and_then(|test| test.leader).map(Pid::get);
-        let strays = stray::find(self.stray_origin());
-        !procfs::is_there() || strays.iter().any(|s| s.stat.map(|stat| stat.session) != test)
+        let is_left = |stray: &stray::Stray| stray.stat.map(|stat| stat.session) != test;
+        !procfs::is_there() || stray::find(self.stray_origin()).iter().any(is_left)
     }
 
     /// One that outlives its first SIGKILL gets more, and is told of once.
@@ -106,6 +109,7 @@ impl Core {
             self.say(&message);
             self.tell_all(&message);
         }
+        self.program.numbers.widen();
     }
 
     /// What no signal and no descriptor tells: the end of a program that is not

@@ -26,6 +26,25 @@ pub(crate) struct Origin<'a> {
     pub(crate) family: &'a [Identity],
     /// What the program got as its standard output.
     pub(crate) output: Option<FileId>,
+    /// How far to look without `/proc`.
+    pub(crate) numbers: Numbers,
+}
+
+/// The process numbers that are tried without `/proc`. Most kernels give none
+/// above 32768; those that do are not asked for 4 million at once.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Numbers(i32);
+
+impl Default for Numbers {
+    fn default() -> Numbers {
+        Numbers(1 << 15)
+    }
+}
+
+impl Numbers {
+    pub(crate) fn widen(&mut self) {
+        self.0 = (self.0 * 2).min(1 << 22);
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -62,11 +81,13 @@ impl Stray {
 /// A stray and whether it could be signalled.
 pub(crate) type Sent = (Stray, io::Result<()>);
 
-/// Every living stray. Without `/proc` only our children can be found; theirs
-/// become ours when they end.
+/// Every living stray. Without `/proc` only our children are found; theirs become
+/// ours when they end.
 pub(crate) fn find(origin: Origin<'_>) -> Vec<Stray> {
     if !procfs::is_there() {
-        return process::living_children().map(|pid| Stray { pid, stat: None }).collect();
+        return process::living_children(origin.numbers.0)
+            .map(|pid| Stray { pid, stat: None })
+            .collect();
     }
     let all: Vec<(Pid, Stat)> =
         procfs::processes().filter(|(pid, _)| pid.get() != origin.supervisor).collect();
@@ -110,7 +131,8 @@ pub(crate) fn terminate(origin: Origin<'_>) -> Vec<Sent> {
 /// room for another, before all stand still.
 pub(crate) fn kill(origin: Origin<'_>) -> Vec<Sent> {
     let mut held: Vec<Stray> = Vec::new();
-    for _ in 0..ROUNDS {
+    let rounds = if procfs::is_there() { ROUNDS } else { 1 };
+    for _ in 0..rounds {
         let mut fresh = find(origin);
         fresh.retain(|stray| held.iter().all(|other| other.identity() != stray.identity()));
         if fresh.is_empty() {

@@ -116,11 +116,10 @@ fn ended(status: libc::c_int) -> Ended {
     }
 }
 
-/// Our children that live, found without `/proc`: the kernel is asked for each
-/// number there can be, which takes from tenths of a second to seconds.
-pub(crate) fn living_children() -> impl Iterator<Item = Pid> {
-    const MOST_PROCESSES: i32 = 1 << 22;
-    (2..MOST_PROCESSES).filter(|number| is_living_child(*number)).filter_map(Pid::new)
+/// Our living children with a number below `end`, found without `/proc`: the
+/// kernel is asked for each.
+pub(crate) fn living_children(end: i32) -> impl Iterator<Item = Pid> {
+    (2..end).filter(|number| is_living_child(*number)).filter_map(Pid::new)
 }
 
 fn is_living_child(number: i32) -> bool {
