@@ -4,19 +4,21 @@
 //! they are root's own, and a file is not opened that another user may have
 //! linked or laid there. Everybody else is bound by their own rights anyway.
 
-use std::ffi::{CString, OsStr, OsString};
+use std::fmt;
 use std::fs::File;
 use std::io;
 use std::mem::zeroed;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 
 use super::{check, identity};
 
 /// As many links as the kernel follows on the way to a file.
 const MOST_LINKS: usize = 40;
+/// The longest path, in bytes, also with what links add to it.
+const LONGEST: usize = libc::PATH_MAX as usize;
 const DIRECTORY: libc::c_int = libc::O_PATH | libc::O_DIRECTORY;
 
 /// What a file is opened for, or created if it is not there.
@@ -49,7 +51,7 @@ pub(crate) fn open(path: &Path, access: Access, mode: u32) -> io::Result<File> {
 /// Gives a file another name in the same directory.
 pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     let place = Place::find(from, false)?;
-    let to = CString::new(to.file_name().unwrap_or_default().as_bytes())?;
+    let to = Name::new(to.file_name().unwrap_or_default().as_bytes())?;
     let fd = place.directory.as_raw_fd();
     // SAFETY: both names are NUL-terminated and live through the call.
     check(unsafe { libc::renameat(fd, place.name.as_ptr(), fd, to.as_ptr()) }).map(drop)
@@ -95,27 +97,27 @@ fn judge(file: &File, directory: File) -> io::Result<()> {
 
 struct Place {
     directory: OwnedFd,
-    name: CString,
+    name: Name,
     /// A link that the kernel made, in `/proc`: only the kernel can follow it.
     is_kernels: bool,
 }
 
 impl Place {
     /// Walks to the directory of `path`, and through a link at its end if that is
-    /// to be followed.
+    /// to be followed. Takes no memory.
     fn find(path: &Path, follow: bool) -> io::Result<Place> {
         // Where we are may be a directory that we may not search.
-        let start = OsStr::new(if path.is_absolute() { "/" } else { "." });
-        let mut directory = open_at(libc::AT_FDCWD, start, DIRECTORY, 0)?;
-        let mut ahead = parts(path);
+        let mut directory = start(path.is_absolute())?;
+        let mut ahead = Ahead::new(path)?;
         let mut links = 0;
-        while let Some(name) = ahead.pop() {
-            let is_last = ahead.is_empty();
+        while let Some(name) = ahead.next()? {
+            let is_last = ahead.is_at_end();
+            let here = |directory, is_kernels| Ok(Place { directory, name, is_kernels });
             if is_last && !follow {
-                return Place::at(directory, &name, false);
+                return here(directory, false);
             }
             if !is_last {
-                match open_at(directory.as_raw_fd(), &name, DIRECTORY | libc::O_NOFOLLOW, 0) {
+                match open_at(&directory, &name, DIRECTORY | libc::O_NOFOLLOW, 0) {
                     Ok(next) => {
                         directory = next;
                         continue;
@@ -124,61 +126,139 @@ impl Place {
                     Err(error) => return Err(error),
                 }
             }
-            let flags = libc::O_PATH | libc::O_NOFOLLOW;
-            let link = match open_at(directory.as_raw_fd(), &name, flags, 0) {
+            let link = match open_at(&directory, &name, libc::O_PATH | libc::O_NOFOLLOW, 0) {
                 Ok(found) => File::from(found),
                 Err(error) if is_last && error.kind() == io::ErrorKind::NotFound => {
-                    return Place::at(directory, &name, false);
+                    return here(directory, false);
                 }
                 Err(error) => return Err(error),
             };
-            let found = link.metadata()?;
-            if !found.is_symlink() && is_last {
-                return Place::at(directory, &name, false);
-            }
-            if !found.is_symlink() {
-                return Err(io::Error::from_raw_os_error(libc::ENOTDIR));
+            if !link.metadata()?.is_symlink() {
+                return match is_last {
+                    true => here(directory, false),
+                    false => Err(io::Error::from_raw_os_error(libc::ENOTDIR)),
+                };
             }
             if is_in_proc(&link)? {
                 if is_last {
-                    return Place::at(directory, &name, true);
+                    return here(directory, true);
                 }
-                directory = open_at(directory.as_raw_fd(), &name, DIRECTORY, 0)?;
+                directory = open_at(&directory, &name, DIRECTORY, 0)?;
                 continue;
-            }
-            if identity::effective_uid() == 0 && found.uid() != 0 {
-                let (name, owner) = (Path::new(&name).display(), found.uid());
-                let why = format!("{name} is a link of uid {owner}, which root does not follow");
-                return Err(io::Error::other(why));
             }
             links += 1;
             if links > MOST_LINKS {
                 return Err(io::Error::from_raw_os_error(libc::ELOOP));
             }
-            ahead.extend(parts(&target(&link)?));
+            if ahead.turn_into(&link, &name)? {
+                directory = start(true)?;
+            }
         }
         Err(io::Error::from_raw_os_error(libc::EISDIR))
     }
 
-    fn at(directory: OwnedFd, name: &OsStr, is_kernels: bool) -> io::Result<Place> {
-        Ok(Place { directory, name: CString::new(name.as_bytes())?, is_kernels })
-    }
-
     fn open(&self, flags: libc::c_int, mode: u32) -> io::Result<OwnedFd> {
         let flags = if self.is_kernels { flags } else { flags | libc::O_NOFOLLOW };
-        open_at(self.directory.as_raw_fd(), OsStr::from_bytes(self.name.to_bytes()), flags, mode)
+        open_at(&self.directory, &self.name, flags, mode)
     }
 }
 
-/// What is to be walked through, the first last.
-fn parts(path: &Path) -> Vec<OsString> {
-    let words = path.components().filter(|part| *part != Component::CurDir);
-    words.map(|part| part.as_os_str().to_os_string()).rev().collect()
+/// One name, as C has it.
+#[derive(Clone, Copy)]
+struct Name([u8; 256]);
+
+impl Name {
+    fn new(bytes: &[u8]) -> io::Result<Name> {
+        let mut name = [0; 256];
+        let too_long = || io::Error::from_raw_os_error(libc::ENAMETOOLONG);
+        let room = name.get_mut(..bytes.len()).filter(|room| room.len() < 256);
+        room.ok_or_else(too_long)?.copy_from_slice(bytes);
+        if bytes.contains(&0) {
+            return Err(io::Error::from(io::ErrorKind::InvalidInput));
+        }
+        Ok(Name(name))
+    }
+
+    fn as_ptr(&self) -> *const libc::c_char {
+        self.0.as_ptr().cast()
+    }
 }
 
-fn open_at(directory: RawFd, name: &OsStr, flags: libc::c_int, mode: u32) -> io::Result<OwnedFd> {
-    let name = CString::new(name.as_bytes())?;
-    let flags = flags | libc::O_CLOEXEC;
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = self.0.split(|byte| *byte == 0).next().unwrap_or(&[]);
+        write!(f, "{}", String::from_utf8_lossy(bytes))
+    }
+}
+
+/// What is still to be walked through: the end of the buffer.
+struct Ahead {
+    bytes: [u8; LONGEST],
+    begin: usize,
+}
+
+impl Ahead {
+    fn new(path: &Path) -> io::Result<Ahead> {
+        let mut ahead = Ahead { bytes: [0; LONGEST], begin: LONGEST };
+        ahead.put_before(path.as_os_str().as_bytes())?;
+        Ok(ahead)
+    }
+
+    fn rest(&self) -> &[u8] {
+        self.bytes.get(self.begin..).unwrap_or(&[])
+    }
+
+    fn is_at_end(&self) -> bool {
+        self.rest().iter().all(|byte| *byte == b'/')
+    }
+
+    fn next(&mut self) -> io::Result<Option<Name>> {
+        self.begin += self.rest().iter().take_while(|byte| **byte == b'/').count();
+        let bytes = self.rest().split(|byte| *byte == b'/').next().unwrap_or(&[]);
+        let length = bytes.len();
+        let name = Name::new(bytes)?;
+        self.begin += length;
+        Ok((length > 0).then_some(name))
+    }
+
+    fn put_before(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let too_long = || io::Error::from_raw_os_error(libc::ENAMETOOLONG);
+        let begin = self.begin.checked_sub(bytes.len()).ok_or_else(too_long)?;
+        let room = self.bytes.get_mut(begin..self.begin).ok_or_else(too_long)?;
+        room.copy_from_slice(bytes);
+        self.begin = begin;
+        Ok(())
+    }
+
+    /// Goes on where a link points to; whether that counts from the root.
+    fn turn_into(&mut self, link: &File, name: &Name) -> io::Result<bool> {
+        let owner = link.metadata()?.uid();
+        if identity::effective_uid() == 0 && owner != 0 {
+            let why = format!("{name} is a link of uid {owner}, which root does not follow");
+            return Err(io::Error::other(why));
+        }
+        let mut target = [0; LONGEST];
+        let (begin, room, empty) = (target.as_mut_ptr().cast(), target.len(), c"");
+        // SAFETY: the name is an empty C string, and `target` has `room` bytes.
+        let length = unsafe { libc::readlinkat(link.as_raw_fd(), empty.as_ptr(), begin, room) };
+        let length = usize::try_from(length).map_err(|_| io::Error::last_os_error())?;
+        let target = target.get(..length).unwrap_or(&[]);
+        self.put_before(target)?;
+        Ok(target.starts_with(b"/"))
+    }
+}
+
+fn start(at_root: bool) -> io::Result<OwnedFd> {
+    let name = if at_root { c"/" } else { c"." };
+    let flags = DIRECTORY | libc::O_CLOEXEC;
+    // SAFETY: the name is a C string that lives for ever.
+    let fd = check(unsafe { libc::open(name.as_ptr(), flags) })?;
+    // SAFETY: the call succeeded, so the descriptor is open and nobody else's.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+fn open_at(directory: &OwnedFd, name: &Name, flags: libc::c_int, mode: u32) -> io::Result<OwnedFd> {
+    let (directory, flags) = (directory.as_raw_fd(), flags | libc::O_CLOEXEC);
     // SAFETY: the name is NUL-terminated and lives through the call.
     let fd = check(unsafe { libc::openat(directory, name.as_ptr(), flags, mode) })?;
     // SAFETY: the call succeeded, so the descriptor is open and nobody else's.
@@ -192,14 +272,4 @@ fn is_in_proc(file: &File) -> io::Result<bool> {
     // SAFETY: `found` is valid for writes for the length of the call.
     check(unsafe { libc::fstatfs(file.as_raw_fd(), &raw mut found) })?;
     Ok(found.f_type as i64 == libc::PROC_SUPER_MAGIC as i64)
-}
-
-fn target(link: &File) -> io::Result<PathBuf> {
-    let mut bytes = vec![0; libc::PATH_MAX as usize];
-    let (start, room, empty) = (bytes.as_mut_ptr().cast(), bytes.len(), c"");
-    // SAFETY: the name is an empty C string, and `bytes` has `room` bytes.
-    let length = unsafe { libc::readlinkat(link.as_raw_fd(), empty.as_ptr(), start, room) };
-    let length = usize::try_from(length).map_err(|_| io::Error::last_os_error())?;
-    bytes.truncate(length);
-    Ok(PathBuf::from(OsString::from_vec(bytes)))
 }
