@@ -3,12 +3,18 @@
 //! them. Reads and judges; the supervisor's `claim` locks, writes and removes.
 
 use std::fmt;
-use std::io;
+use std::fs::OpenOptions;
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::procfs::{self, StartTime};
+use crate::sys::descriptor::open_flags;
 use crate::sys::process;
 use crate::vocabulary::Pid;
+
+/// More bytes than any record has.
+pub(crate) const LONGEST_RECORD: usize = 256;
 
 /// The files of an instance. All but the socket are hidden.
 #[derive(Debug, Clone)]
@@ -151,10 +157,16 @@ pub(crate) fn survivor(record: &Record) -> Survivor {
     }
 }
 
-/// The record beside a socket, if a readable one is there.
+/// The record beside a socket, if a readable one is there; bounded, whatever
+/// stands in its place.
 pub(crate) fn read_record(paths: &Paths) -> io::Result<Option<Record>> {
-    match std::fs::read_to_string(&paths.record) {
-        Ok(text) => Ok(Record::parse(&text)),
+    let flags = open_flags::NOFOLLOW | open_flags::NONBLOCK;
+    match OpenOptions::new().read(true).custom_flags(flags).open(&paths.record) {
+        Ok(file) => {
+            let mut text = Vec::new();
+            file.take(LONGEST_RECORD as u64).read_to_end(&mut text)?;
+            Ok(Record::parse(&String::from_utf8_lossy(&text)))
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }

@@ -1,9 +1,10 @@
 //! What `/proc` tells about processes: parent, session, start time, name; and
-//! which boot this is. Every answer may be missing: minimal hosts have no
+//! which boot this is; who has a file as its output. Every answer may be missing: minimal hosts have no
 //! `/proc`. Signals nobody.
 
 use std::fs::File;
 use std::io::{Read, Write};
+use std::os::unix::fs::MetadataExt;
 
 use crate::vocabulary::Pid;
 
@@ -60,6 +61,27 @@ fn parse_stat(text: &[u8]) -> Option<Stat> {
     let session = fields.nth(1)?.parse().ok()?;
     let start = fields.nth(15)?.parse().ok()?;
     Some(Stat { parent, session, start: StartTime(start), zombie, name })
+}
+
+/// Device and inode.
+pub(crate) type FileId = (u64, u64);
+
+/// Whether a process has this file as standard output or error, open for reading
+/// and writing: as nobody opens an output by chance, but as a program gets it.
+pub(crate) fn inherited_output(pid: Pid, file: FileId) -> bool {
+    [1, 2].into_iter().any(|number| {
+        let found = std::fs::metadata(format!("/proc/{pid}/fd/{number}"));
+        found.is_ok_and(|found| (found.dev(), found.ino()) == file)
+            && is_read_write(&format!("/proc/{pid}/fdinfo/{number}"))
+    })
+}
+
+fn is_read_write(path: &str) -> bool {
+    const READ_WRITE: u32 = 2;
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let flags = text.lines().find_map(|line| line.strip_prefix("flags:"));
+    let flags = flags.and_then(|octal| u32::from_str_radix(octal.trim(), 8).ok());
+    flags.is_some_and(|flags| flags & 3 == READ_WRITE)
 }
 
 /// Every process that is visible from here, with its facts.

@@ -14,7 +14,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::quote::{Quoted, QuotedList, parse_list};
+use crate::quote::{Clean, Quoted, QuotedList, parse_list};
 use crate::vocabulary::{Ended, Pid};
 
 /// The most bytes that a request may have before its end of line.
@@ -262,7 +262,7 @@ pub(crate) struct Status {
     pub(crate) should_be_up: bool,
     pub(crate) testing: bool,
     pub(crate) words: Option<Vec<OsString>>,
-    /// The whole reply.
+    /// The whole reply, fit for a terminal.
     pub(crate) text: String,
 }
 
@@ -276,6 +276,7 @@ impl Status {
         let should_be_up = value("should_be_up").is_none_or(|v| v != "0");
         let testing = value("testing").is_some_and(|v| v != "0");
         let words = value("args").and_then(parse_list);
+        let text = Clean(&text).to_string();
         Some(Status { program, should_be_up, testing, words, text })
     }
 }

@@ -39,6 +39,22 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
+/// A text from a peer, as it is but for what would command a terminal.
+pub(crate) struct Clean<'a>(pub(crate) &'a str);
+
+impl fmt::Display for Clean<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for c in self.0.chars() {
+            match c {
+                '\n' | '\t' => write!(f, "{c}")?,
+                c if c.is_control() => write!(f, "\\x{:02x}", u32::from(c))?,
+                c => write!(f, "{c}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
 /// `['sleep', '100']`
 pub(crate) struct QuotedList<'a>(pub(crate) &'a [OsString]);
 

@@ -206,6 +206,28 @@ fn forty_waiting_clients_are_all_told_of_the_end() {
     command.output().exits(0).says("\ndaemon process stopped\n");
 }
 
+/// "several clients at once, no client able to delay another": not by waiting
+/// either. Who cannot wait at the supervisor's asks again.
+#[test]
+fn a_hundred_waiting_clients_keep_nobody_from_an_answer() {
+    let sandbox = Sandbox::started("program sleep 1000");
+    let mut waiting: Vec<UnixStream> = (0..100).map(|_| sandbox.connect()).collect();
+    for client in &mut waiting {
+        // Some have been turned away by now.
+        let _ = client.write_all(b"wait\n");
+    }
+    let command = sandbox.background(&["-C", "app.conf", "wait"]);
+    for _ in 0..3 {
+        sandbox.zd(&["status"]).exits(0).says("program running");
+    }
+    let pid = sandbox.program();
+    sandbox.zd(&["restart"]).exits(0);
+    assert!(!is_alive(pid));
+    command.output().exits(0);
+    drop(waiting);
+    sandbox.stop(&["app.conf"]);
+}
+
 /// "replies never block": a reply larger than any socket buffer.
 #[test]
 fn a_client_that_does_not_read_its_reply_delays_nobody() {

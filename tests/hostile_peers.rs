@@ -2,22 +2,63 @@ use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::process::Child;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use crate::harness::{Sandbox, binary, exists, is_root, send_signal, skip};
+use crate::harness::{
+    Background, Sandbox, binary, binary_for_all, exists, is_root, send_signal, skip, without_forks,
+};
 
 /// Somebody else at the socket's place, who lets `reply` answer every
 /// connection for as long as the tests run.
 fn impostor(sandbox: &Sandbox, reply: impl Fn(&mut UnixStream) + Send + 'static) {
+    impostor_asked(sandbox, move |stream, _| reply(stream));
+}
+
+/// As above, for those to whom the request matters.
+fn impostor_asked(sandbox: &Sandbox, reply: impl Fn(&mut UnixStream, &[u8]) + Send + 'static) {
     let listener = UnixListener::bind(sandbox.path("zdsock")).expect("a socket");
     thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
-            let _ = stream.read(&mut [0; 100]);
-            reply(&mut stream);
+            let mut request = [0; 100];
+            let count = stream.read(&mut request).unwrap_or(0);
+            reply(&mut stream, &request[..count]);
         }
     });
+}
+
+/// Every command that asks the supervisor.
+const COMMANDS: [&str; 10] = [
+    "status",
+    "start",
+    "stop",
+    "restart",
+    "wait",
+    "kill",
+    "fg",
+    "logtail",
+    "reopen_transcript",
+    "logreopen",
+];
+
+/// Asserts that every command ends with status 4 and these words, all at once.
+#[track_caller]
+fn all_commands_complain(sandbox: &Sandbox, text: &str) {
+    let waiting = COMMANDS.map(|command| sandbox.zd_background(&[command]));
+    let mut prompt = sandbox.command("sh");
+    let script = "printf 'status\\n' | \"$0\" -C app.conf -i";
+    prompt.args(["-c", script]).arg(binary());
+    let prompt = Background::of(&mut prompt);
+    for command in waiting {
+        let output = command.output().exits(4).complains(text);
+        assert_eq!(output.stdout, "");
+    }
+    // Errors end a command there, and not the session.
+    prompt.output().exits(0).complains(text);
 }
 
 fn says(text: &'static str) -> impl Fn(&mut UnixStream) + Send + 'static {
@@ -40,12 +81,8 @@ fn a_status_is_read_and_not_evaluated() {
 /// A reply without a status is not taken for "nobody there".
 #[test]
 fn nonsense_at_the_socket_is_no_status() {
-    for lie in [
-        "application=99999999999999999999\n",
-        "application=4294967297\n",
-        "Command superseded by new command\n",
-        "\u{1}\u{1}\u{1}",
-    ] {
+    for lie in ["application=99999999999999999999\n", "application=4294967297\n", "\u{1}\u{1}\u{1}"]
+    {
         let sandbox = Sandbox::with_runner("program sleep 1000");
         impostor(&sandbox, says(lie));
         for command in ["status", "stop", "start", "restart", "wait", "kill"] {
@@ -88,22 +125,122 @@ fn a_supervisor_that_does_not_answer_is_reported() {
     let sandbox = Sandbox::started("program sleep 1000");
     let supervisor = sandbox.supervisor();
     send_signal(supervisor, Signal::SIGSTOP);
-    let commands = ["status", "start", "stop"];
-    let waiting = commands.map(|command| sandbox.background(&["-C", "app.conf", command]));
-    for command in waiting {
-        let output = command.output().exits(4).complains("does not answer; waited 10 seconds");
-        assert_eq!(output.stdout, "");
-    }
+    all_commands_complain(&sandbox, "does not answer; waited 10 seconds");
     send_signal(supervisor, Signal::SIGCONT);
     sandbox.stop(&["app.conf"]);
 }
 
-/// The binary where everybody can execute it.
-fn binary_for_all(sandbox: &Sandbox) -> String {
-    let copy = sandbox.path("zdaemon");
-    fs::copy(binary(), &copy).expect("a copy");
-    fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).expect("for all");
-    copy.to_string_lossy().into_owned()
+/// As above, where not even the connection comes about.
+#[test]
+fn a_queue_of_connections_that_nobody_takes_is_reported() {
+    let sandbox = Sandbox::with_runner("program sleep 1000");
+    let python = "\
+import os, signal, socket
+server = socket.socket(socket.AF_UNIX)
+server.bind('zdsock')
+server.listen(0)
+queued = []
+try:
+    while True:
+        queued.append(socket.socket(socket.AF_UNIX))
+        queued[-1].setblocking(False)
+        queued[-1].connect('zdsock')
+except BlockingIOError:
+    os.write(1, b'ready')
+signal.pause()
+";
+    let Some(server) = python_server(&sandbox, python, "") else { return skip("needs python3") };
+    all_commands_complain(&sandbox, "does not answer; waited 10 seconds");
+    end(server);
+}
+
+/// A server in Python, once it is ready; none without Python.
+fn python_server(sandbox: &Sandbox, python: &str, argument: &str) -> Option<Child> {
+    let mut server = sandbox.command("python3");
+    server.args(["-c", python, argument]).stdout(std::process::Stdio::piped());
+    let mut server = without_forks(|| server.spawn()).ok()?;
+    let mut pipe = server.stdout.take()?;
+    pipe.read_exact(&mut [0; 5]).expect("a listening server");
+    Some(server)
+}
+
+fn end(mut child: Child) {
+    child.kill().expect("alive");
+    child.wait().expect("a child");
+}
+
+/// "with a time limit": for the whole reply, not for each byte.
+#[test]
+fn a_reply_that_comes_byte_by_byte_has_an_end_too() {
+    let sandbox = Sandbox::with_runner("program sleep 1000");
+    impostor(&sandbox, |stream| {
+        let mut stream = stream.try_clone().expect("a descriptor");
+        thread::spawn(move || {
+            let line = b"status=running\napplication=1\n";
+            for byte in line.iter().chain(std::iter::repeat(&b'x')) {
+                if stream.write_all(&[*byte]).is_err() {
+                    return;
+                }
+                let _ = stream.set_read_timeout(Some(Duration::from_millis(300)));
+                let _ = stream.read(&mut [0]);
+            }
+        });
+    });
+    all_commands_complain(&sandbox, "does not answer; waited 10 seconds");
+}
+
+/// Whoever takes connections and says nothing is there, whatever it is.
+#[test]
+fn a_server_that_closes_at_once_is_not_taken_for_none() {
+    let sandbox = Sandbox::with_runner("program sleep 1000");
+    impostor(&sandbox, |_| ());
+    all_commands_complain(&sandbox, "does not tell a status, but ''");
+}
+
+/// The seat of a client that had asked nothing yet may go to another one.
+#[test]
+fn a_client_that_lost_its_seat_asks_again() {
+    let sandbox = Sandbox::with_runner("program sleep 1000");
+    let turns = AtomicU32::new(0);
+    impostor_asked(&sandbox, move |stream, request| {
+        let turned_away = turns.fetch_add(1, Ordering::Relaxed) % 3 != 2;
+        let reply: &[u8] = match request {
+            _ if turned_away => b"Command superseded by new command\n",
+            b"status\n" => b"status=running\nshould_be_up=1\napplication=4242424\n",
+            b"stop wait\n" => b"Sent SIGTERM\noutcome=down\n",
+            _ => b"Signal 15 sent\n",
+        };
+        let _ = stream.write_all(reply);
+    });
+    sandbox.zd(&["status"]).exits(0).says("program running; pid=4242424\n");
+    sandbox.zd(&["stop"]).exits(0).says("daemon process stopped\n");
+}
+
+/// "bounded": an outcome is one, however often it is told.
+#[test]
+fn an_outcome_told_for_ever_ends_the_wait() {
+    let sandbox = Sandbox::with_runner("program sleep 1000");
+    impostor_asked(&sandbox, |stream, request| {
+        if request == b"status\n" {
+            return drop(stream.write_all(b"should_be_up=1\napplication=4242424\n"));
+        }
+        let mut stream = stream.try_clone().expect("a descriptor");
+        thread::spawn(move || while stream.write_all(b"outcome=down\n").is_ok() {});
+    });
+    sandbox.zd(&["stop"]).exits(0).says("daemon process stopped\n");
+}
+
+/// "never evaluated": not by the terminal either.
+#[test]
+fn nothing_that_a_peer_says_commands_the_terminal() {
+    let sandbox = Sandbox::with_runner("program sleep 1000");
+    let text = "note=\u{1b}[2Jgone\nshould_be_up=1\napplication=4242424\noutcome=down\n";
+    impostor(&sandbox, says(text));
+    for arguments in [["status", "-l"].as_slice(), &["stop"]] {
+        let output = sandbox.zd(arguments).exits(0);
+        let shown = format!("{}{}", output.stdout, output.stderr);
+        assert!(shown.contains("\\x1b[2Jgone") && !shown.contains('\u{1b}'), "{shown:?}");
+    }
 }
 
 fn as_nobody(sandbox: &Sandbox, program: &str, action: &str) -> crate::harness::Output {
@@ -176,20 +313,12 @@ while True:
     client.close()
 ";
     let mut victim = sandbox.command("sleep").arg("1000").spawn().expect("a victim");
-    let mut server = sandbox.command("python3");
-    server.args(["-c", python, &victim.id().to_string()]).stdout(std::process::Stdio::piped());
-    let Ok(mut server) = server.spawn() else {
-        let _ = victim.kill();
-        let _ = victim.wait();
+    let Some(server) = python_server(&sandbox, python, &victim.id().to_string()) else {
+        end(victim);
         return skip("needs python3");
     };
-    let mut ready = [0; 5];
-    let mut pipe = server.stdout.take().expect("a pipe");
-    pipe.read_exact(&mut ready).expect("a listening server");
     sandbox.zd(&["kill", "KILL"]).exits(4).complains("Error: ''");
     assert!(victim.try_wait().expect("a child").is_none(), "root's process was killed");
-    for mut child in [victim, server] {
-        child.kill().expect("alive");
-        child.wait().expect("a child");
-    }
+    end(victim);
+    end(server);
 }

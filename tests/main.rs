@@ -36,6 +36,8 @@ mod never_two;
 mod no_polling;
 /// The file that tells init scripts the supervisor's pid.
 mod pid_file;
+/// What other users plant where root writes.
+mod planted;
 /// The prompt: sessions at a terminal and from a pipe.
 mod prompt;
 /// When a program counts as started.

@@ -2,15 +2,16 @@
 //! is held open until the thing has happened. The peer is not trusted: replies
 //! are bounded in size and time, and nothing in them is evaluated.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use super::{Client, Exit, complain};
 use crate::messages::client::{Complain, exit};
-use crate::messages::supervisor::LaunchError;
+use crate::messages::supervisor::{ControlReply, LaunchError};
 use crate::protocol::{Line, Outcome, Status};
+use crate::quote::Clean;
 use crate::sys::clock;
 use crate::sys::poll::{self, Watch};
 use crate::sys::signal::SelfPipe;
@@ -20,9 +21,13 @@ use crate::vocabulary::{Mono, Pid, Signal};
 /// How long a supervisor may take to answer a question.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 /// The longest reply that is read.
-const LONGEST_REPLY: u64 = 4 << 20;
+const LONGEST_REPLY: usize = 4 << 20;
 /// As much is shown of a reply that is not understood.
 const LONGEST_QUOTE: usize = 100;
+/// How often it is looked whether a supervisor that holds a request still answers.
+const LOOK_INTERVAL: Duration = Duration::from_secs(20);
+/// Before whoever gave no answer is asked again.
+const PAUSE: Duration = Duration::from_millis(10);
 /// Between two questions to a supervisor that cannot hold a request.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -54,29 +59,45 @@ impl Client {
     /// As `status`, and whether signals may be sent on the word of whoever
     /// answered: not when we are root and the other end is not.
     pub(super) fn status_and_trust(&self) -> Result<Option<(Status, bool)>, Exit> {
-        let Some(mut stream) = self.connect()? else { return Ok(None) };
-        let peer = socket::peer_uid(stream.as_fd());
-        let trusted = peer.is_ok_and(|uid| uid == identity::effective_uid());
-        match exchange(&mut stream, b"status\n") {
-            // It ended before it could say anything.
-            Ok(reply) if reply.is_empty() => Ok(None),
-            Ok(reply) => match Status::parse(&reply) {
-                Some(status) => Ok(Some((status, trusted))),
-                None => Err(self.puzzled(&reply)),
-            },
-            Err(error) if is_time_out(&error) => Err(self.silent()),
-            // It ended while we asked.
-            Err(_) => Ok(None),
+        let is_answer = |reply: &[u8]| !reply.is_empty();
+        let Some((reply, trusted)) = self.question("status\n", is_answer)? else {
+            return Ok(None);
+        };
+        match Status::parse(&reply) {
+            Some(status) => Ok(Some((status, trusted))),
+            None => Err(self.puzzled(&reply)),
         }
     }
 
-    /// Sends a request whose reply does not matter.
+    /// Sends a request that may have an empty reply.
     pub(super) fn request(&self, line: &str) -> Result<Option<String>, Exit> {
-        let Some(mut stream) = self.connect()? else { return Ok(None) };
-        match exchange(&mut stream, line.as_bytes()) {
-            Ok(reply) => Ok(Some(String::from_utf8_lossy(&reply).into_owned())),
-            Err(error) if is_time_out(&error) => Err(self.silent()),
-            Err(_) => Ok(None),
+        let reply = self.question(line, |_| true)?;
+        Ok(reply.map(|(reply, _)| String::from_utf8_lossy(&reply).into_owned()))
+    }
+
+    /// One question, its answer, and whether to trust it. Who has no seat for us,
+    /// or ends without an answer, is asked again: then it is gone, or it answers,
+    /// or it has had its time.
+    fn question(
+        &self,
+        line: &str,
+        is_answer: impl Fn(&[u8]) -> bool,
+    ) -> Result<Option<(Vec<u8>, bool)>, Exit> {
+        let end = clock::monotonic().after(ANSWER_LIMIT);
+        loop {
+            let Some(mut stream) = self.connect()? else { return Ok(None) };
+            let peer = socket::peer_uid(stream.as_fd());
+            let trusted = peer.is_ok_and(|uid| uid == identity::effective_uid());
+            let reply = match socket::ask(&mut stream, line.as_bytes(), LONGEST_REPLY, ANSWER_LIMIT)
+            {
+                Err(error) if is_time_out(&error) => return Err(self.silent()),
+                reply => reply.unwrap_or_default(),
+            };
+            let is_heard = is_answer(&reply) && !is_turned_away(&reply);
+            if is_heard || clock::monotonic() > end {
+                return Ok(Some((reply, trusted)));
+            }
+            let _ = poll::poll(&mut [], Some(PAUSE));
         }
     }
 
@@ -118,47 +139,44 @@ impl Client {
         exit::UNCLEAR
     }
 
-    /// Sends `line` and waits for its outcome; a dot for each full second.
+    /// Sends `line` and waits for its outcome; a dot for each full second. Now and
+    /// then it is looked whether the supervisor still answers.
     pub(super) fn hold(&self, line: &str, limit: Option<Duration>) -> Result<Option<Wait>, Exit> {
-        let Some(mut stream) = self.connect()? else { return Ok(None) };
-        if stream.write_all(line.as_bytes()).is_err() {
-            return Ok(None);
+        let began = clock::monotonic();
+        let Ok(mut watcher) = Watcher::new(None) else { return Ok(None) };
+        let Some(mut lines) = self.send(line)? else { return Ok(None) };
+        loop {
+            let left = limit.map(|limit| began.after(limit).since(clock::monotonic()));
+            watcher.limit_to(left.unwrap_or(LOOK_INTERVAL).min(LOOK_INTERVAL));
+            let held = read_held(&mut lines, &mut watcher);
+            if held == Held::TimedOut && left.is_none_or(|left| left > LOOK_INTERVAL) {
+                self.status()?;
+                continue;
+            }
+            let is_early = clock::monotonic().since(began) < ANSWER_LIMIT;
+            let again = lines.turned_away && held == Held::Closed && is_early;
+            match if again { self.send(line)? } else { None } {
+                Some(new) => lines = new,
+                None => return Ok(Some(watcher.end(held))),
+            }
         }
-        Ok(Some(self.follow(stream, limit)))
+    }
+
+    fn send(&self, line: &str) -> Result<Option<Lines>, Exit> {
+        let Some(mut stream) = self.connect()? else { return Ok(None) };
+        // Whoever closes without listening to us may have said why.
+        let _ = stream.write_all(line.as_bytes());
+        Ok(Some(Lines { stream, received: Vec::new(), turned_away: false }))
     }
 
     /// Reads a held reply to its end.
-    pub(super) fn follow(&self, stream: UnixStream, limit: Option<Duration>) -> Wait {
-        let Ok(mut watcher) = Watcher::new(limit) else {
+    pub(super) fn follow(&self, stream: UnixStream, limit: Duration) -> Wait {
+        let Ok(mut watcher) = Watcher::new(Some(limit)) else {
             return Wait { held: Held::Closed, dots: 0 };
         };
-        let mut lines = Lines { stream, received: Vec::new() };
-        let mut outcome = None;
-        loop {
-            match watcher.wait(Some(&lines.stream)) {
-                Woken::Ready => {}
-                Woken::Interrupted => return watcher.end(Held::Interrupted),
-                Woken::TimedOut => {
-                    return watcher.end(outcome.map_or(Held::TimedOut, Held::Outcome));
-                }
-            }
-            let at_end = lines.read_some().is_err();
-            while let Some(line) = lines.next() {
-                match Line::parse(&line) {
-                    Line::Note(note) => complain(&Complain::Note(note)),
-                    Line::Error(why) => complain(&Complain::Error(&why)),
-                    // The end of the connection still follows: then it is gone.
-                    Line::Outcome(told) => {
-                        outcome = Some(told);
-                        watcher.limit_to(ENDING_LIMIT);
-                    }
-                    Line::Other(_) => {}
-                }
-            }
-            if at_end || matches!(outcome, Some(Outcome::Up(_) | Outcome::Late)) {
-                return watcher.end(outcome.map_or(Held::Closed, Held::Outcome));
-            }
-        }
+        let mut lines = Lines { stream, received: Vec::new(), turned_away: false };
+        let held = read_held(&mut lines, &mut watcher);
+        watcher.end(held)
     }
 
     /// For supervisors of 5.2.1, which answer at once: asks until `done`.
@@ -191,35 +209,46 @@ fn is_time_out(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
 
-/// One question, one answer.
-fn exchange(stream: &mut UnixStream, line: &[u8]) -> io::Result<Vec<u8>> {
-    stream.set_read_timeout(Some(ANSWER_LIMIT))?;
-    match stream.write_all(line) {
-        // Whoever closes without listening to us may have said why.
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
-        other => other?,
-    }
-    let mut reply = Vec::new();
-    let end = clock::monotonic().after(ANSWER_LIMIT);
-    let mut bounded = stream.take(LONGEST_REPLY);
-    let mut chunk = [0; 4096];
+/// Whether the supervisor gave our seat away before it had read our request.
+fn is_turned_away(reply: &[u8]) -> bool {
+    let line = reply.strip_suffix(b"\n").unwrap_or(reply);
+    line == ControlReply::Superseded.to_string().as_bytes()
+}
+
+/// Reads a held reply up to its outcome, or to the watcher's limit.
+fn read_held(lines: &mut Lines, watcher: &mut Watcher) -> Held {
+    let mut outcome = None;
     loop {
-        match bounded.read(&mut chunk) {
-            Ok(0) => return Ok(reply),
-            Ok(count) => reply.extend_from_slice(chunk.get(..count).unwrap_or(&[])),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == ErrorKind::ConnectionReset => return Ok(reply),
-            Err(error) => return Err(error),
+        match watcher.wait(Some(&lines.stream)) {
+            Woken::Ready => {}
+            Woken::Interrupted => return Held::Interrupted,
+            Woken::TimedOut => return outcome.map_or(Held::TimedOut, Held::Outcome),
         }
-        if clock::monotonic() > end {
-            return Err(io::Error::from(ErrorKind::TimedOut));
+        let at_end = lines.read_some().is_err();
+        while let Some(line) = lines.next() {
+            match Line::parse(&line) {
+                Line::Note(note) => complain(&Complain::Note(&Clean(note).to_string())),
+                Line::Error(why) => complain(&Complain::Error(&Clean(why))),
+                Line::Outcome(told) => {
+                    // The end of the connection still follows: then it is gone.
+                    if outcome.replace(told).is_none() {
+                        watcher.limit_to(ENDING_LIMIT);
+                    }
+                }
+                Line::Other(line) => lines.turned_away |= is_turned_away(line.as_bytes()),
+            }
+        }
+        if at_end || matches!(outcome, Some(Outcome::Up(_) | Outcome::Late)) {
+            return outcome.map_or(Held::Closed, Held::Outcome);
         }
     }
 }
 
+/// A held reply, line by line.
 struct Lines {
     stream: UnixStream,
     received: Vec<u8>,
+    turned_away: bool,
 }
 
 impl Lines {
@@ -227,7 +256,7 @@ impl Lines {
     fn read_some(&mut self) -> Result<(), ()> {
         let mut chunk = [0; 4096];
         match descriptor::read(self.stream.as_fd(), &mut chunk) {
-            Ok(count) if count > 0 && self.received.len() < LONGEST_REPLY as usize => {
+            Ok(count) if count > 0 && self.received.len() < LONGEST_REPLY => {
                 self.received.extend_from_slice(chunk.get(..count).unwrap_or(&[]));
                 Ok(())
             }

@@ -17,7 +17,7 @@ use crate::messages::client::{Complain, exit};
 use crate::messages::supervisor::LaunchError;
 use crate::protocol::Outcome;
 use crate::sys::process::{self, Fork};
-use crate::sys::{environment, identity, spawn};
+use crate::sys::{environment, identity, place, spawn};
 use crate::users::User;
 use crate::vocabulary::Pid;
 
@@ -78,7 +78,7 @@ impl Client {
                 }
             },
         };
-        let wait = self.follow(ours, Some(limit));
+        let wait = self.follow(ours, limit);
         if matches!(wait.held, Held::Closed | Held::Outcome(Outcome::Gone(_) | Outcome::Rival)) {
             process::wait_for(pid).map_err(cannot)?;
         }
@@ -161,7 +161,7 @@ fn create_directory(path: &Path, user: Option<&User>) -> std::io::Result<()> {
     }
     fs::create_dir(path)?;
     match user.filter(|_| identity::effective_uid() == 0) {
-        Some(user) => identity::give_to(path, user.uid, user.gid),
+        Some(user) => place::give_to(path, user.uid, user.gid),
         None => Ok(()),
     }
 }

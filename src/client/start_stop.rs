@@ -169,11 +169,12 @@ pub(super) fn wait(client: &mut Client, _arguments: &[OsString]) -> Exit {
 
 fn wait_for_end(client: &mut Client) -> Result<Exit, Exit> {
     let mut waited = Wait { held: Held::Closed, dots: 0 };
-    if program_of(client.status()?.as_ref()).is_some() {
+    let old = program_of(client.status()?.as_ref());
+    if old.is_some() {
         waited = client.hold("wait\n", None)?.unwrap_or(waited);
         if waited.held == Held::Closed {
             waited = client
-                .poll_until(None, |status| program_of(status).is_none().then_some(Held::Closed))?;
+                .poll_until(None, |status| (program_of(status) != old).then_some(Held::Closed))?;
         }
     }
     if let Some(pid) = client.orphan_after(&waited)? {

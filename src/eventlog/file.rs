@@ -4,10 +4,9 @@
 use super::plan::{FilePlan, Rotation, Rule};
 use super::rotation;
 use super::whole::Whole;
-use crate::sys::descriptor::open_flags;
-use std::fs::{self, File, OpenOptions};
+use crate::sys::place::{self, Access};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -116,7 +115,7 @@ impl LogFile {
             Err(error) => {
                 // Go on in the old file, and under its own name if that is free.
                 if let Some(aside) = aside.filter(|_| fs::symlink_metadata(self.path()).is_err()) {
-                    fs::rename(aside, self.path())?;
+                    place::rename(&aside, self.path())?;
                 }
                 return Err(error);
             }
@@ -156,7 +155,7 @@ impl LogFile {
                 rotation::free_stamp(path, period, end)?
             }
         };
-        fs::rename(path, &aside)?;
+        place::rename(path, &aside)?;
         Ok(Some(aside))
     }
 }
@@ -165,10 +164,5 @@ impl LogFile {
 /// no wait, and so is a directory; what can be full (a FIFO, a terminal) fails
 /// with `WouldBlock` then.
 pub(super) fn open_for_append(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o666)
-        .custom_flags(open_flags::NOCTTY | open_flags::NONBLOCK)
-        .open(path)
+    place::open(path, Access::Append, 0o666)
 }

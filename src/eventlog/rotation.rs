@@ -3,6 +3,7 @@
 
 use super::plan::{Period, Unit};
 use crate::sys::calendar::LocalTime;
+use crate::sys::place;
 use std::ffi::{CStr, OsStr};
 use std::fmt::Display;
 use std::fs;
@@ -67,7 +68,7 @@ pub(super) fn free_number(path: &Path, old_files: u32) -> io::Result<PathBuf> {
     let is_taken = |number: &u32| fs::symlink_metadata(suffixed(path, number)).is_ok();
     let taken = (1..old_files).take_while(is_taken).last().unwrap_or(0);
     for number in (1..=taken).rev() {
-        fs::rename(suffixed(path, number), suffixed(path, number + 1))?;
+        place::rename(&suffixed(path, number), &suffixed(path, number + 1))?;
     }
     Ok(suffixed(path, 1))
 }
@@ -91,7 +92,7 @@ pub(super) fn remove_oldest(path: &Path, unit: Unit, kept: u32) -> io::Result<()
     let old = old_files(path, unit)?;
     let surplus = old.len().saturating_sub(usize::try_from(kept).unwrap_or(usize::MAX));
     for file in &old[..surplus] {
-        fs::remove_file(&file.path)?;
+        place::remove(&file.path)?;
     }
     Ok(())
 }

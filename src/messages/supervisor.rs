@@ -67,7 +67,9 @@ impl LogMessage<'_> {
             | LogMessage::Exiting => Level::INFO,
             LogMessage::StartTimedOut(_)
             | LogMessage::StopTimedOut(_)
-            | LogMessage::Stray(Stray::Killed { .. } | Stray::Left | Stray::Awaited)
+            | LogMessage::Stray(
+                Stray::Killed { .. } | Stray::OutOfReach { .. } | Stray::Left | Stray::Awaited,
+            )
             | LogMessage::TranscriptResumed { .. }
             | LogMessage::StaleSocket(_)
             | LogMessage::NoSubreaper => Level::WARNING,
@@ -160,6 +162,12 @@ pub(crate) enum Stray<'a> {
         pid: Pid,
         name: &'a str,
     },
+    /// Not ours to signal.
+    OutOfReach {
+        pid: Pid,
+        name: &'a str,
+        error: &'a io::Error,
+    },
     Left,
     /// Nothing may be killed.
     Awaited,
@@ -174,6 +182,11 @@ impl fmt::Display for Stray<'_> {
             Stray::Killed { pid, name } => {
                 write!(f, "pid {pid} ({name}) was left behind by the program; sending SIGKILL")
             }
+            Stray::OutOfReach { pid, name, error } => write!(
+                f,
+                "pid {pid} ({name}) was left behind by the program and cannot be signalled: {}",
+                Errno(error)
+            ),
             Stray::Left => {
                 f.write_str("processes that the program started are still alive; left alone")
             }

@@ -108,7 +108,7 @@ fn give(home: &Path, owner: &User, out: &mut dyn Write) -> Result<(), Stop> {
     for path in [home.join("log"), home.join("var")] {
         let status = fs::metadata(&path).map_err(|e| unable("examine", &path, e))?;
         if status.uid() == 0 && owner.uid != 0 && sys::identity::effective_uid() == 0 {
-            sys::identity::give_to(&path, owner.uid, owner.gid)
+            sys::place::give_to(&path, owner.uid, owner.gid)
                 .map_err(|e| unable("give away", &path, e))?;
             say(out, &Message::Gave { path, user: owner.name.clone() })?;
         }

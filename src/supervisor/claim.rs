@@ -3,18 +3,19 @@
 //! that who comes second finds a socket that already listens. Removes only what
 //! it created.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::instance::{self, Identity, Paths, Record, Survivor};
+use crate::instance::{self, Identity, LONGEST_RECORD, Paths, Record, Survivor};
 use crate::messages::supervisor::LaunchError;
 use crate::procfs;
-use crate::sys::descriptor::open_flags;
+use crate::quote::Clean;
 use crate::sys::identity::effective_uid;
+use crate::sys::place::{self, Access};
 use crate::sys::{lock, process, socket};
 use crate::vocabulary::Pid;
 
@@ -24,8 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a foreign supervisor may take to answer whether it is there.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 
-/// More bytes than any record has.
-const LONGEST_RECORD: usize = 256;
+/// As much is shown of what another supervisor says of itself.
+const LONGEST_STATUS: usize = 4096;
 
 /// The instance is ours for as long as this lives.
 pub(crate) struct Claim {
@@ -55,14 +56,8 @@ pub(crate) fn claim(paths: &Paths) -> Result<Claimed, String> {
     let launch = lock_launches(paths.directory())?;
     let unable = |error: &io::Error| unable("write", &paths.record, error);
     let record_file = loop {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .mode(0o600)
-            .custom_flags(open_flags::NOFOLLOW)
-            .open(&paths.record)
-            .map_err(|error| unable(&error))?;
+        let file =
+            place::open(&paths.record, Access::ReadWrite, 0o600).map_err(|error| unable(&error))?;
         if !lock::try_lock(&file).map_err(|error| unable(&error))? {
             if let Ok(mut stream) = socket::connect(&paths.socket, ANSWER_LIMIT) {
                 return Ok(Claimed::Theirs(ask_status(&mut stream)));
@@ -218,10 +213,6 @@ impl Claim {
 }
 
 fn ask_status(stream: &mut UnixStream) -> String {
-    let mut reply = String::new();
-    let _ = stream.set_read_timeout(Some(ANSWER_LIMIT));
-    if stream.write_all(b"status\n").is_ok() {
-        let _ = stream.take(4096).read_to_string(&mut reply);
-    }
-    reply
+    let reply = socket::ask(stream, b"status\n", LONGEST_STATUS, ANSWER_LIMIT);
+    Clean(&String::from_utf8_lossy(&reply.unwrap_or_default())).to_string()
 }

@@ -26,6 +26,10 @@ const LINE: usize = LONGEST_REQUEST + 1;
 /// A client that neither asks nor takes its reply for so long is let go.
 const IDLE_LIMIT: Duration = Duration::from_secs(10);
 
+/// Of so many seats one is kept for those who ask and go: clients that wait may
+/// take the others.
+const ASKERS_SHARE: usize = 4;
+
 /// What a held request waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Waiting {
@@ -116,8 +120,11 @@ impl Control {
         }
     }
 
+    /// A flood of newcomers does not keep us from our other work: the rest of it
+    /// is for the next turn.
     fn accept(&mut self, now: Mono, who: &mut dyn Answer) {
-        while let Ok((stream, _)) = self.listener.accept() {
+        for _ in 0..SEATS {
+            let Ok((stream, _)) = self.listener.accept() else { return };
             if stream.set_nonblocking(true).is_err() {
                 continue;
             }
@@ -127,7 +134,7 @@ impl Control {
                 connection.say(&ControlReply::NotPermitted, &mut self.reply);
                 continue;
             }
-            let Some(seat) = self.free_seat() else { continue };
+            let Some(seat) = self.free_seat(now, who) else { continue };
             if let Some(place) = self.seats.get_mut(seat) {
                 *place = Some(connection);
             }
@@ -136,31 +143,45 @@ impl Control {
         }
     }
 
-    /// An empty seat, or that of the client that has been silent the longest.
-    /// None if all are waiting for events: a newcomer does not displace them.
-    fn free_seat(&mut self) -> Option<usize> {
-        if let Some(seat) = self.seats.iter().position(Option::is_none) {
-            return Some(seat);
+    /// An empty seat, or that of the client that has been silent the longest:
+    /// there is one, as not all are let wait for events.
+    fn free_seat(&mut self, now: Mono, who: &mut dyn Answer) -> Option<usize> {
+        loop {
+            if let Some(seat) = self.seats.iter().position(Option::is_none) {
+                return Some(seat);
+            }
+            if self.seats.len() < self.usable {
+                self.seats.push(None);
+                return Some(self.seats.len() - 1);
+            }
+            let silent = self.seats.iter().enumerate().filter_map(|(index, seat)| {
+                seat.as_ref().filter(|c| c.waiting.is_none()).map(|c| (c.idle_until, index))
+            });
+            let (_, index) = silent.min()?;
+            // What it has asked since we looked is still answered.
+            self.serve_seat(index, now, who);
+            let place = self.seats.get_mut(index)?;
+            let Some(connection) = place else { return Some(index) };
+            if connection.waiting.is_none() {
+                connection.say(&ControlReply::Superseded, &mut self.reply);
+                *place = None;
+                return Some(index);
+            }
         }
-        if self.seats.len() < self.usable {
-            self.seats.push(None);
-            return Some(self.seats.len() - 1);
-        }
-        let silent = self.seats.iter().enumerate().filter_map(|(index, seat)| {
-            seat.as_ref().filter(|c| c.waiting.is_none()).map(|c| (c.idle_until, index))
-        });
-        let (_, index) = silent.min()?;
-        if let Some(mut connection) = self.seats.get_mut(index)?.take() {
-            connection.say(&ControlReply::Superseded, &mut self.reply);
-        }
-        Some(index)
+    }
+
+    /// Whether one more client may wait for an event.
+    fn may_hold(&self) -> bool {
+        let waiting = self.seats.iter().flatten().filter(|client| client.waiting.is_some());
+        waiting.count() < self.usable - self.usable / ASKERS_SHARE
     }
 
     fn serve_seat(&mut self, seat: usize, now: Mono, who: &mut dyn Answer) {
+        let may_hold = self.may_hold();
         let Some(place) = self.seats.get_mut(seat) else { return };
         let Some(connection) = place else { return };
         let line = self.arena.get_mut(seat * LINE..(seat + 1) * LINE).unwrap_or(&mut []);
-        if connection.serve(line, now, who, &mut self.reply) == Fate::Leaves {
+        if connection.serve(line, now, who, &mut self.reply, may_hold) == Fate::Leaves {
             *place = None;
         }
     }
@@ -267,6 +288,7 @@ impl Connection {
         now: Mono,
         who: &mut dyn Answer,
         reply: &mut String,
+        may_hold: bool,
     ) -> Fate {
         if !self.unsent.is_empty() {
             return self.send_rest();
@@ -300,8 +322,9 @@ impl Connection {
         let after = who.answer(request, self.uid, reply);
         self.send(reply);
         match after {
-            After::Hold(waiting) => self.waiting = Some(waiting),
-            After::Close => self.closing = true,
+            After::Hold(waiting) if may_hold => self.waiting = Some(waiting),
+            // Whom we cannot let wait will ask again.
+            After::Hold(_) | After::Close => self.closing = true,
         }
         self.fate()
     }

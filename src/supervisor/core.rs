@@ -16,6 +16,7 @@ use super::output::{Change, Output};
 use super::pid_file::PidFile;
 use super::readiness::{Readiness, Verdict};
 use super::start_test::StartTest;
+use super::stray::Numbers;
 use crate::eventlog::EventLog;
 use crate::instance::Identity;
 use crate::messages::supervisor::{LogMessage, Stray};
@@ -46,6 +47,10 @@ pub(super) struct Program {
     pub(super) leader: Option<Pid>,
     /// Set while the program is not our child.
     pub(super) adopted: Option<Adopted>,
+    /// How far strays are looked for where there is no `/proc`.
+    pub(super) numbers: Numbers,
+    /// What it left behind and was sent SIGKILL.
+    pub(super) killed: Vec<Identity>,
     /// The last exec failed, which has been told.
     pub(super) refused: bool,
     pub(super) last_spawn: Option<(Mono, Duration)>,
@@ -103,7 +108,7 @@ impl Core {
             Action::Spawn => self.spawn(now),
             Action::Kill(pid, signal) => self.kill(pid, signal),
             Action::ClearStrays => self.clear_strays(now),
-            Action::KillStrays => self.kill_strays(now),
+            Action::KillStrays => self.kill_strays(),
             Action::Reply(reply) => self.reply = Some(reply),
             Action::Tell(tell) => self.tell(tell),
             Action::Note(note) => self.note(note),
@@ -130,6 +135,7 @@ impl Core {
                 self.program.leader = Some(pid);
                 self.program.adopted = None;
                 self.program.refused = false;
+                self.program.killed.clear();
                 self.program.last_spawn = Some((now, clock::wall()));
                 self.say(&LogMessage::Spawned(pid));
                 self.step(now, Event::Spawned(pid));

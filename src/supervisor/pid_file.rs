@@ -1,11 +1,12 @@
 //! The file that holds the supervisor's pid for init scripts. Written
 //! completely or not at all; removed at the end if it is still ours.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use crate::sys::place::{self, Access};
 use crate::sys::process;
 
 pub(crate) struct PidFile {
@@ -22,18 +23,13 @@ impl PidFile {
         name.push(path.file_name().unwrap_or_default());
         name.push(format!(".{pid}"));
         let temporary = path.with_file_name(name);
-        let _ = fs::remove_file(&temporary);
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .mode(0o644)
-            .open(&temporary)?;
-        let written = writeln!(file, "{pid}").and_then(|()| fs::rename(&temporary, path));
+        let _ = place::remove(&temporary);
+        let mut file = place::open(&temporary, Access::New, 0o644)?;
+        let written = writeln!(file, "{pid}").and_then(|()| place::rename(&temporary, path));
         match written {
             Ok(()) => Ok(PidFile { path: path.to_path_buf(), file }),
             Err(error) => {
-                let _ = fs::remove_file(&temporary);
+                let _ = place::remove(&temporary);
                 Err(error)
             }
         }
@@ -43,7 +39,7 @@ impl PidFile {
         let ours = self.file.metadata().map(|file| (file.dev(), file.ino()));
         let there = fs::symlink_metadata(&self.path).map(|file| (file.dev(), file.ino()));
         let is_ours = matches!((ours, there), (Ok(ours), Ok(there)) if ours == there);
-        if is_ours && self.holds_our_pid() && fs::remove_file(&self.path).is_err() {
+        if is_ours && self.holds_our_pid() && place::remove(&self.path).is_err() {
             let _ = self.file.set_len(0);
         }
     }

@@ -3,12 +3,12 @@
 
 use super::core::{ADOPTED_CHECK, Core};
 use super::machine::Phase;
+use super::output::Output;
 use super::stray;
-use crate::instance::Identity;
 use crate::messages::supervisor::{LogMessage, Stray};
 use crate::procfs;
 use crate::sys::process::{self, Reaped};
-use crate::vocabulary::{Ended, Mono, Pid, Signal};
+use crate::vocabulary::{Ended, Mono, Pid};
 
 /// How often strays that are not our children are looked for while they are
 /// being removed.
@@ -21,6 +21,8 @@ impl Core {
             leader: self.program.leader,
             adopted: self.must_look_for_strays(),
             family: self.program.adopted.as_ref().map_or(&[], |adopted| &adopted.family),
+            output: self.output.as_ref().and_then(Output::file_id),
+            numbers: self.program.numbers,
         }
     }
 
@@ -33,10 +35,10 @@ impl Core {
             leader: Some(program),
             adopted: true,
             family: &[],
+            output: None,
+            numbers: stray::Numbers::default(),
         };
-        let members = stray::find(origin).into_iter();
-        adopted.family =
-            members.map(|(pid, stat)| Identity { pid, start: Some(stat.start) }).collect();
+        adopted.family = stray::find(origin).iter().map(stray::Stray::identity).collect();
     }
 
     /// Whether strays may exist that do not become our children.
@@ -62,12 +64,14 @@ impl Core {
         if self.killed_test.is_some() {
             return;
         }
-        let found = stray::signal(self.stray_origin(), Signal::TERM);
-        for (pid, stat) in &found {
-            self.say(&LogMessage::Stray(Stray::Terminated { pid: *pid, name: stat.name() }));
-        }
-        if !procfs::is_there() {
-            stray::signal_group(self.stray_origin(), Signal::TERM);
+        self.program.numbers = stray::Numbers::default();
+        let found = stray::terminate(self.stray_origin());
+        for (stray, sent) in &found {
+            let (pid, name) = (stray.pid, stray.name());
+            self.say(&LogMessage::Stray(match sent {
+                Ok(()) => Stray::Terminated { pid, name },
+                Err(error) => Stray::OutOfReach { pid, name, error },
+            }));
         }
         if look && found.is_empty() && has_children == Reaped::NoChildren {
             return self.cleared(now);
@@ -86,22 +90,26 @@ impl Core {
             }
         }
         let test = self.recipe.test.as_ref().and_then(|test| test.leader).map(Pid::get);
-        let strays = stray::find(self.stray_origin());
-        !procfs::is_there() || strays.iter().any(|(_, stat)| Some(stat.session) != test)
+        let is_left = |stray: &stray::Stray| stray.stat.map(|stat| stat.session) != test;
+        !procfs::is_there() || stray::find(self.stray_origin()).iter().any(is_left)
     }
 
-    pub(super) fn kill_strays(&mut self, now: Mono) {
-        for (pid, stat) in stray::signal(self.stray_origin(), Signal::KILL) {
-            let message = LogMessage::Stray(Stray::Killed { pid, name: stat.name() });
+    /// One that outlives its first SIGKILL gets more, and is told of once.
+    pub(super) fn kill_strays(&mut self) {
+        for (stray, sent) in stray::kill(self.stray_origin()) {
+            let (pid, name) = (stray.pid, stray.name());
+            if self.program.killed.contains(&stray.identity()) {
+                continue;
+            }
+            self.program.killed.push(stray.identity());
+            let message = LogMessage::Stray(match &sent {
+                Ok(()) => Stray::Killed { pid, name },
+                Err(error) => Stray::OutOfReach { pid, name, error },
+            });
             self.say(&message);
             self.tell_all(&message);
         }
-        if !procfs::is_there() && !stray::signal_group(self.stray_origin(), Signal::KILL) {
-            // Whoever left the program's group cannot be found without /proc.
-            self.say(&LogMessage::Stray(Stray::Left));
-            self.tell_all(&LogMessage::Stray(Stray::Left));
-            self.cleared(now);
-        }
+        self.program.numbers.widen();
     }
 
     /// What no signal and no descriptor tells: the end of a program that is not

@@ -67,13 +67,6 @@ fn current_groups() -> io::Result<Vec<u32>> {
     Ok(groups)
 }
 
-/// Gives `path` itself (not what a link points to) to a user and group.
-pub(crate) fn give_to(path: &Path, uid: u32, gid: u32) -> io::Result<()> {
-    let path = CString::new(path.as_os_str().as_bytes())?;
-    // SAFETY: `path` is NUL-terminated and lives through the call.
-    check(unsafe { libc::lchown(path.as_ptr(), uid, gid) }).map(drop)
-}
-
 /// Whether this process may execute `path` with its effective ids.
 pub(crate) fn may_execute(path: &Path) -> io::Result<()> {
     let path = CString::new(path.as_os_str().as_bytes())?;

@@ -13,6 +13,7 @@ pub(crate) mod heap;
 pub(crate) mod identity;
 pub(crate) mod lock;
 pub(crate) mod memory;
+pub(crate) mod place;
 pub(crate) mod poll;
 pub(crate) mod process;
 pub(crate) mod signal;

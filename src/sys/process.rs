@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 use std::io;
-use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 use super::{check, retry};
 use crate::vocabulary::{Ended, Pid, Signal};
@@ -60,6 +60,11 @@ pub(crate) fn kill_group(leader: Pid, signal: Signal) -> io::Result<()> {
     check(unsafe { libc::kill(-leader.get(), signal.0) }).map(drop)
 }
 
+/// Whether a signal could not be sent because there is no such process.
+pub(crate) fn is_gone(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::ESRCH)
+}
+
 pub(crate) fn is_alive(pid: Pid) -> bool {
     match kill(pid, Signal(0)) {
         Ok(()) => true,
@@ -111,6 +116,23 @@ fn ended(status: libc::c_int) -> Ended {
     }
 }
 
+/// Our living children with a number below `end`, found without `/proc`: the
+/// kernel is asked for each.
+pub(crate) fn living_children(end: i32) -> impl Iterator<Item = Pid> {
+    (2..end).filter(|number| is_living_child(*number)).filter_map(Pid::new)
+}
+
+fn is_living_child(number: i32) -> bool {
+    // SAFETY: an all-zero siginfo_t is a valid value of that plain C struct.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    let id = libc::id_t::try_from(number).unwrap_or(0);
+    // SAFETY: `info` is valid for writes for the length of the call.
+    let is_child = unsafe { libc::waitid(libc::P_PID, id, &raw mut info, flags) } == 0;
+    // SAFETY: waitid leaves the zero for a child that lives, else sets the pid.
+    is_child && unsafe { info.si_pid() } == 0
+}
+
 /// Makes orphans among our descendants our children. False where the kernel
 /// has no such thing.
 pub(crate) fn become_subreaper() -> bool {
@@ -127,4 +149,13 @@ pub(crate) fn open_pidfd(pid: Pid) -> io::Result<OwnedFd> {
     check(fd)?;
     // SAFETY: the call succeeded, so the descriptor is open and nobody else's.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Signals the process that the descriptor of `open_pidfd` stands for.
+pub(crate) fn kill_through(pidfd: &OwnedFd, signal: Signal) -> io::Result<()> {
+    let none = std::ptr::null::<libc::siginfo_t>();
+    // SAFETY: pidfd_send_signal takes integers and a pointer that may be null.
+    let sent =
+        unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal.0, none, 0) };
+    if sent == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

@@ -55,6 +55,7 @@ impl Signal {
     pub(crate) const USR2: Signal = Signal(libc::SIGUSR2);
     pub(crate) const CHLD: Signal = Signal(libc::SIGCHLD);
     pub(crate) const CONT: Signal = Signal(libc::SIGCONT);
+    pub(crate) const STOP: Signal = Signal(libc::SIGSTOP);
 }
 
 /// All names, one a signal, in the order of their numbers' usual listing.

@@ -1,8 +1,8 @@
-//! What Unix sockets need beyond the standard library: a bounded connect, the
-//! identity of the peer.
+//! What Unix sockets need beyond the standard library: a bounded connect, a
+//! bounded question and answer, the identity of the peer.
 
 use std::ffi::OsStr;
-use std::io;
+use std::io::{self, ErrorKind, Read, Write};
 use std::mem::{offset_of, size_of, zeroed};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -10,11 +10,14 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
-use super::check;
+use super::{check, clock};
 
 /// The longest path, in bytes, that a Unix socket can be bound to.
 pub(crate) const LONGEST_PATH: usize =
     size_of::<libc::sockaddr_un>() - offset_of!(libc::sockaddr_un, sun_path) - 1;
+
+/// A timeout of zero would be none.
+const SHORTEST_TIMEOUT: Duration = Duration::from_millis(1);
 
 /// Connects, waiting at most `limit` for a listener whose queue is full.
 pub(crate) fn connect(path: &Path, limit: Duration) -> io::Result<UnixStream> {
@@ -29,6 +32,42 @@ pub(crate) fn connect(path: &Path, limit: Duration) -> io::Result<UnixStream> {
     // SAFETY: `address` is a sockaddr_un and `length` its size.
     check(unsafe { libc::connect(fd, (&raw const address).cast(), length) })?;
     Ok(stream)
+}
+
+/// Sends a question and reads the answer up to the end of the connection, its
+/// first `most` bytes. All of that takes `limit` at most, however slowly the
+/// peer speaks; then the error is `WouldBlock`.
+pub(crate) fn ask(
+    stream: &mut UnixStream,
+    question: &[u8],
+    most: usize,
+    limit: Duration,
+) -> io::Result<Vec<u8>> {
+    let end = clock::monotonic().after(limit);
+    stream.set_write_timeout(Some(limit.max(SHORTEST_TIMEOUT)))?;
+    match stream.write_all(question) {
+        // Whoever closes without listening to us may have said why.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
+        other => other?,
+    }
+    let mut reply = Vec::new();
+    let mut chunk = [0; 4096];
+    while reply.len() < most {
+        let left = end.since(clock::monotonic());
+        if left.is_zero() {
+            return Err(io::Error::from(ErrorKind::WouldBlock));
+        }
+        stream.set_read_timeout(Some(left.max(SHORTEST_TIMEOUT)))?;
+        match stream.read(&mut chunk) {
+            Ok(0) => break,
+            Ok(count) => reply.extend_from_slice(chunk.get(..count).unwrap_or(&[])),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => break,
+            Err(error) => return Err(error),
+        }
+    }
+    reply.truncate(most);
+    Ok(reply)
 }
 
 fn address_of(path: &OsStr) -> io::Result<libc::sockaddr_un> {

@@ -2,9 +2,10 @@
 //! commands in the background, requests past the client.
 
 use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 
-use super::{Background, LIMIT, Sandbox, is_root, wait_until};
+use super::{Background, LIMIT, Sandbox, binary, is_root, wait_until};
 
 impl Sandbox {
     /// With these lines in `<runner>` and every event, as bare text, in `events.log`.
@@ -80,4 +81,12 @@ pub(crate) fn wait_until_interruptible(pid: i32) {
 /// Whether a namespace of this kind can be made: by root, and not in every container.
 pub(crate) fn may_unshare(kind: &str) -> bool {
     is_root() && Sandbox::new().run_program("unshare", &[kind, "-f", "true"]).code() == 0
+}
+
+/// The binary where everybody can execute it.
+pub(crate) fn binary_for_all(sandbox: &Sandbox) -> String {
+    let copy = sandbox.path("zdaemon");
+    std::fs::copy(binary(), &copy).expect("a copy");
+    std::fs::set_permissions(&copy, std::fs::Permissions::from_mode(0o755)).expect("for all");
+    copy.to_string_lossy().into_owned()
 }

@@ -17,7 +17,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 pub(crate) use self::commands::{Background, Output, without_forks};
-pub(crate) use self::life::{may_unshare, wait_until_interruptible};
+pub(crate) use self::life::{binary_for_all, may_unshare, wait_until_interruptible};
 pub(crate) use terminal::Terminal;
 
 /// Marks every process of a sandbox, so that none can escape it unseen.

@@ -50,6 +50,7 @@ pub(super) fn records() -> String {
         StopTimedOut(_) => StopTimedOut(pid()),
         Stray(StrayMessage::Terminated { .. }) => Stray(StrayMessage::Terminated { pid: pid(), name: "x" }),
         Stray(StrayMessage::Killed { .. }) => Stray(StrayMessage::Killed { pid: pid(), name: "x" }),
+        Stray(StrayMessage::OutOfReach { .. }) => Stray(StrayMessage::OutOfReach { pid: pid(), name: "x", error: error() }),
         Stray(StrayMessage::Left) => Stray(StrayMessage::Left),
         Stray(StrayMessage::Awaited) => Stray(StrayMessage::Awaited),
         Terminated(_) => Terminated(Signal::TERM),

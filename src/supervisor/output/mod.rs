@@ -11,11 +11,11 @@ mod staging;
 mod tail;
 mod transcript;
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::mem;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 pub(crate) use self::delivery::Change;
@@ -24,7 +24,9 @@ use self::staging::Staging;
 use self::tail::Tail;
 use self::transcript::Transcript;
 use crate::instance::Paths;
+use crate::procfs::FileId;
 use crate::sys::descriptor::{self, open_flags};
+use crate::sys::identity::effective_uid;
 use crate::vocabulary::Mono;
 
 /// What a pipe holds, and while there is load, if the user may have so much.
@@ -99,6 +101,12 @@ impl Output {
 
     pub(crate) fn path(&self) -> &Path {
         self.transcript.path()
+    }
+
+    /// By which a process can be known that has inherited the program's output.
+    pub(crate) fn file_id(&self) -> Option<FileId> {
+        let file = File::from(self.writer.try_clone().ok()?);
+        file.metadata().ok().map(|found| (found.dev(), found.ino()))
     }
 
     /// Whether the pipe is to be watched just now.
@@ -204,10 +212,14 @@ fn open_fifo(path: &Path) -> io::Result<(OwnedFd, OwnedFd)> {
     }
     let flags = open_flags::NONBLOCK | open_flags::NOFOLLOW;
     let reader = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
-    if !reader.metadata()?.file_type().is_fifo() {
-        return Err(io::Error::from(io::ErrorKind::AlreadyExists));
-    }
+    let ours = reader.metadata()?;
     let writer =
         OpenOptions::new().read(true).write(true).custom_flags(open_flags::NOFOLLOW).open(path)?;
+    let theirs = writer.metadata()?;
+    // What another user has put there is none of ours.
+    let is_one = (ours.dev(), ours.ino()) == (theirs.dev(), theirs.ino());
+    if !ours.file_type().is_fifo() || !is_one || ours.uid() != effective_uid() {
+        return Err(io::Error::from(io::ErrorKind::AlreadyExists));
+    }
     Ok((reader.into(), writer.into()))
 }

@@ -11,9 +11,8 @@ use std::path::{Path, PathBuf};
 
 use super::delivery::Place;
 use crate::sys::descriptor::{self, StandardStream, open_flags};
+use crate::sys::place::{self, Access};
 
-/// Without waiting for anybody: a FIFO that nobody reads is an error.
-const FLAGS: i32 = open_flags::NONBLOCK | open_flags::NOCTTY;
 /// How much is compared at once.
 const BLOCK: usize = 1024;
 
@@ -69,7 +68,7 @@ impl Transcript {
         let beside = fs::read_dir(directory).into_iter().flatten().flatten();
         let beside = beside.filter(|entry| entry.ino() == inode).map(|entry| entry.path());
         iter::once(self.path.clone()).chain(beside).find_map(|path| {
-            let file = OpenOptions::new().read(true).custom_flags(FLAGS).open(path).ok()?;
+            let file = OpenOptions::new().read(true).custom_flags(open_flags::NONBLOCK).open(path).ok()?;
             let found = file.metadata().ok()?;
             let same = found.is_file() && (found.dev(), found.ino()) == (device, inode);
             same.then_some((file, found.len()))
@@ -100,5 +99,5 @@ pub(super) fn holds(
 }
 
 fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().append(true).create(true).mode(0o666).custom_flags(FLAGS).open(path)
+    place::open(path, Access::Append, 0o666)
 }
