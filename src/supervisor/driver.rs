@@ -62,6 +62,8 @@ impl Supervisor {
         if output.is_ready() {
             self.core.copy_output(false);
         }
+        // Whoever asks in this turn does not wait for what has happened before.
+        self.announce();
         self.control.serve(now, clients, &mut self.core);
         self.pass_deadlines(now);
     }
