@@ -221,7 +221,7 @@ class Life:
         with open(output, errors="replace") as file:
             said = file.read()
         self.listen()
-        what = f"`{word}` ({status}, {took:.1f} s, {said.strip()!r})"
+        what = f"`{word}` ({status}, {took:.1f} s, {said.strip()[:300]!r})"
         if not ended:
             raise Violation(f"stuck: {what}")
         if "panicked" in said:

@@ -28,7 +28,7 @@ RAX, RDX, ORIG_RAX = 10 * 8, 12 * 8, 15 * 8
 # are struck by SIGKILL only.
 CALLS = {
     0: ("read", "EINTR EAGAIN EIO"),
-    1: ("write", "EINTR EAGAIN EIO ENOSPC EPIPE"),
+    1: ("write", "EINTR EAGAIN EIO ENOSPC EPIPE ENOMEM"),
     2: ("open", "EMFILE EACCES ENOSPC EINTR"),
     3: ("close", "EIO EINTR"),
     4: ("stat", "EACCES ENOMEM"),
@@ -41,7 +41,7 @@ CALLS = {
     11: ("munmap", "ENOMEM"),
     12: ("brk", ""),
     13: ("rt_sigaction", "EINVAL"),
-    14: ("rt_sigprocmask", "EINVAL"),
+    14: ("rt_sigprocmask", ""),
     15: ("rt_sigreturn", ""),
     16: ("ioctl", "ENOTTY EIO"),
     17: ("pread64", "EINTR EIO"),

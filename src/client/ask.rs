@@ -23,6 +23,10 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 const LONGEST_REPLY: u64 = 4 << 20;
 /// As much is shown of a reply that is not understood.
 const LONGEST_QUOTE: usize = 100;
+/// How often somebody is asked who lets the connection go without a word: a
+/// supervisor that ends listens no more at the next attempt, and one that was
+/// short of something may have it then.
+const ATTEMPTS: usize = 10;
 /// Between two questions to a supervisor that cannot hold a request.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -42,6 +46,13 @@ pub(super) enum Held {
 pub(super) struct Wait {
     pub(super) held: Held,
     pub(super) dots: u32,
+    /// Whether the other end has said anything.
+    heard: bool,
+}
+
+impl Wait {
+    /// Nobody was there to wait for.
+    pub(super) const NOBODY: Wait = Wait { held: Held::Closed, dots: 0, heard: false };
 }
 
 impl Client {
@@ -54,30 +65,34 @@ impl Client {
     /// As `status`, and whether signals may be sent on the word of whoever
     /// answered: not when we are root and the other end is not.
     pub(super) fn status_and_trust(&self) -> Result<Option<(Status, bool)>, Exit> {
-        let Some(mut stream) = self.connect()? else { return Ok(None) };
-        let peer = socket::peer_uid(stream.as_fd());
-        let trusted = peer.is_ok_and(|uid| uid == identity::effective_uid());
-        match exchange(&mut stream, b"status\n") {
-            // It ended before it could say anything.
-            Ok(reply) if reply.is_empty() => Ok(None),
-            Ok(reply) => match Status::parse(&reply) {
-                Some(status) => Ok(Some((status, trusted))),
-                None => Err(self.puzzled(&reply)),
-            },
-            Err(error) if is_time_out(&error) => Err(self.silent()),
-            // It ended while we asked.
-            Err(_) => Ok(None),
+        for _ in 0..ATTEMPTS {
+            let Some(mut stream) = self.connect()? else { return Ok(None) };
+            let peer = socket::peer_uid(stream.as_fd());
+            let trusted = peer.is_ok_and(|uid| uid == identity::effective_uid());
+            match exchange(&mut stream, b"status\n") {
+                Ok(reply) if reply.is_empty() => {}
+                Ok(reply) => match Status::parse(&reply) {
+                    Some(status) => return Ok(Some((status, trusted))),
+                    None => return Err(self.puzzled(&reply)),
+                },
+                Err(error) if is_time_out(&error) => return Err(self.silent()),
+                Err(_) => {}
+            }
         }
+        Err(self.puzzled(&[]))
     }
 
-    /// Sends a request whose reply does not matter.
+    /// Sends a request whose reply may be empty.
     pub(super) fn request(&self, line: &str) -> Result<Option<String>, Exit> {
-        let Some(mut stream) = self.connect()? else { return Ok(None) };
-        match exchange(&mut stream, line.as_bytes()) {
-            Ok(reply) => Ok(Some(String::from_utf8_lossy(&reply).into_owned())),
-            Err(error) if is_time_out(&error) => Err(self.silent()),
-            Err(_) => Ok(None),
+        for _ in 0..ATTEMPTS {
+            let Some(mut stream) = self.connect()? else { return Ok(None) };
+            match exchange(&mut stream, line.as_bytes()) {
+                Ok(reply) => return Ok(Some(String::from_utf8_lossy(&reply).into_owned())),
+                Err(error) if is_time_out(&error) => return Err(self.silent()),
+                Err(_) => {}
+            }
         }
+        Err(self.puzzled(&[]))
     }
 
     /// None where nobody listens.
@@ -120,17 +135,22 @@ impl Client {
 
     /// Sends `line` and waits for its outcome; a dot for each full second.
     pub(super) fn hold(&self, line: &str, limit: Option<Duration>) -> Result<Option<Wait>, Exit> {
-        let Some(mut stream) = self.connect()? else { return Ok(None) };
-        if stream.write_all(line.as_bytes()).is_err() {
-            return Ok(None);
+        for _ in 0..ATTEMPTS {
+            let Some(mut stream) = self.connect()? else { return Ok(None) };
+            // Whoever closes without listening to us may have said why.
+            let _ = stream.write_all(line.as_bytes());
+            let wait = self.follow(stream, limit);
+            if wait.held != Held::Closed || wait.heard {
+                return Ok(Some(wait));
+            }
         }
-        Ok(Some(self.follow(stream, limit)))
+        Err(self.puzzled(&[]))
     }
 
     /// Reads a held reply to its end.
     pub(super) fn follow(&self, stream: UnixStream, limit: Option<Duration>) -> Wait {
         let Ok(mut watcher) = Watcher::new(limit) else {
-            return Wait { held: Held::Closed, dots: 0 };
+            return Wait::NOBODY;
         };
         let mut lines = Lines { stream, received: Vec::new() };
         let mut outcome = None;
@@ -144,6 +164,7 @@ impl Client {
             }
             let at_end = lines.read_some().is_err();
             while let Some(line) = lines.next() {
+                watcher.heard = true;
                 match Line::parse(&line) {
                     Line::Note(note) => complain(&Complain::Note(note)),
                     Line::Error(why) => complain(&Complain::Error(&why)),
@@ -168,7 +189,7 @@ impl Client {
         done: impl Fn(Option<&Status>) -> Option<Held>,
     ) -> Result<Wait, Exit> {
         let Ok(mut watcher) = Watcher::new(limit) else {
-            return Ok(Wait { held: Held::Closed, dots: 0 });
+            return Ok(Wait::NOBODY);
         };
         loop {
             if let Some(held) = done(self.status()?.as_ref()) {
@@ -191,24 +212,30 @@ fn is_time_out(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
 
-/// One question, one answer.
+/// One question, one answer. An error where the other end has neither taken the
+/// question nor said anything.
 fn exchange(stream: &mut UnixStream, line: &[u8]) -> io::Result<Vec<u8>> {
     stream.set_read_timeout(Some(ANSWER_LIMIT))?;
-    match stream.write_all(line) {
+    let unheard = match stream.write_all(line) {
         // Whoever closes without listening to us may have said why.
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
-        other => other?,
-    }
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Some(error),
+        other => other.map(|()| None)?,
+    };
     let mut reply = Vec::new();
     let end = clock::monotonic().after(ANSWER_LIMIT);
     let mut bounded = stream.take(LONGEST_REPLY);
     let mut chunk = [0; 4096];
     loop {
         match bounded.read(&mut chunk) {
-            Ok(0) => return Ok(reply),
+            Ok(0) => match unheard {
+                Some(error) if reply.is_empty() => return Err(error),
+                _ => return Ok(reply),
+            },
             Ok(count) => reply.extend_from_slice(chunk.get(..count).unwrap_or(&[])),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == ErrorKind::ConnectionReset => return Ok(reply),
+            Err(error) if error.kind() == ErrorKind::ConnectionReset && !reply.is_empty() => {
+                return Ok(reply);
+            }
             Err(error) => return Err(error),
         }
         if clock::monotonic() > end {
@@ -255,13 +282,15 @@ struct Watcher {
     began: Mono,
     end: Option<Mono>,
     dots: u32,
+    heard: bool,
 }
 
 impl Watcher {
     fn new(limit: Option<Duration>) -> io::Result<Watcher> {
         let signals = SelfPipe::catch(&[Signal::INT])?;
         let began = clock::monotonic();
-        Ok(Watcher { signals, began, end: limit.map(|limit| began.after(limit)), dots: 0 })
+        let end = limit.map(|limit| began.after(limit));
+        Ok(Watcher { signals, began, end, dots: 0, heard: false })
     }
 
     fn limit_to(&mut self, limit: Duration) {
@@ -301,7 +330,8 @@ impl Watcher {
         let _ = poll::poll(&mut watches, next.map(|next| next.since(now)));
         let [stream, signals] = &watches;
         if signals.is_ready() {
-            let _ = self.signals.drain().count();
+            self.signals.empty();
+            let _ = self.signals.take().count();
             return Some(Woken::Interrupted);
         }
         stream.is_ready().then_some(Woken::Ready)
@@ -320,7 +350,7 @@ impl Watcher {
     }
 
     fn end(self, held: Held) -> Wait {
-        Wait { held, dots: self.dots }
+        Wait { held, dots: self.dots, heard: self.heard }
     }
 }
 

@@ -29,7 +29,7 @@ impl Client {
     pub(super) fn launch(&self, words: &[OsString], limit: Duration) -> Result<Wait, Exit> {
         let user = self.user()?;
         self.create_directories(user.as_ref())?;
-        let mut wait = Wait { held: Held::Closed, dots: 0 };
+        let mut wait = Wait::NOBODY;
         for _ in 0..ATTEMPTS {
             wait = self.launch_once(words, user.clone(), limit)?;
             if wait.held != Held::Outcome(Outcome::Rival) {
@@ -63,6 +63,12 @@ impl Client {
             Fork::Parent(pid) => {
                 drop(launch);
                 let wait = self.follow(ours, Some(limit));
+                if wait.held == Held::Closed {
+                    // It was killed, or lives and could not tell us.
+                    if let Some(told) = self.hold("start wait\n", Some(limit))? {
+                        return Ok(told);
+                    }
+                }
                 if matches!(
                     wait.held,
                     Held::Closed | Held::Outcome(Outcome::Gone(_) | Outcome::Rival)

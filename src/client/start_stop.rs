@@ -58,7 +58,7 @@ fn start_here(client: &Client) -> Result<Exit, Exit> {
     let wait = match client.hold("start wait\n", Some(client.start_limit()))? {
         Some(wait) if wait.held == Held::Closed => poll_for_start(client, None)?,
         Some(wait) => wait,
-        None => Wait { held: Held::Closed, dots: 0 },
+        None => Wait::NOBODY,
     };
     Ok(client.started(&wait, Say::Started))
 }
@@ -120,7 +120,7 @@ fn stop_program(client: &Client) -> Result<Exit, Exit> {
             })?
         }
         Some(wait) => wait,
-        None => Wait { held: Held::Closed, dots: 0 },
+        None => Wait::NOBODY,
     };
     if client.orphan_after(&wait)?.is_some() {
         return stop_without_supervisor(client);
@@ -137,7 +137,7 @@ fn stop_without_supervisor(client: &Client) -> Result<Exit, Exit> {
     let words = client.program_words(&[])?;
     client.launch(&words, client.start_limit())?;
     let wait = client.hold("stop wait\n", client.stop_limit())?;
-    let wait = wait.unwrap_or(Wait { held: Held::Closed, dots: 0 });
+    let wait = wait.unwrap_or(Wait::NOBODY);
     match client.orphan_after(&wait)? {
         Some(pid) => {
             client.say_after_wait(wait.dots, &Say::Unsupervised(pid));
@@ -153,12 +153,19 @@ pub(super) fn restart(client: &mut Client, arguments: &[OsString]) -> Exit {
 
 fn restart_program(client: &Client, arguments: &[OsString]) -> Result<Exit, Exit> {
     let status = client.status()?;
-    let Some(old) = program_of(status.as_ref()) else { return start_program(client, arguments) };
+    let old = match &status {
+        None if client.settings.daemon.0 => match client.take_over()? {
+            Ok(survivor) => survivor,
+            Err(wait) => return Ok(client.started(&wait, Say::Restarted)),
+        },
+        _ => program_of(status.as_ref()),
+    };
+    let Some(old) = old else { return start_program(client, arguments) };
     let limit = client.stop_limit().map(|limit| limit + client.start_limit());
     let wait = match client.hold("restart wait\n", limit)? {
         Some(wait) if wait.held == Held::Closed => poll_for_start(client, Some(old))?,
         Some(wait) => wait,
-        None => Wait { held: Held::Closed, dots: 0 },
+        None => Wait::NOBODY,
     };
     Ok(client.started(&wait, Say::Restarted))
 }
@@ -168,7 +175,7 @@ pub(super) fn wait(client: &mut Client, _arguments: &[OsString]) -> Exit {
 }
 
 fn wait_for_end(client: &mut Client) -> Result<Exit, Exit> {
-    let mut waited = Wait { held: Held::Closed, dots: 0 };
+    let mut waited = Wait::NOBODY;
     if program_of(client.status()?.as_ref()).is_some() {
         waited = client.hold("wait\n", None)?.unwrap_or(waited);
         if waited.held == Held::Closed {
@@ -224,6 +231,17 @@ fn send(client: &Client, signal: Signal, name: &str) -> Result<Exit, Exit> {
 }
 
 impl Client {
+    /// Gives a program whose supervisor was killed a new one; none where there
+    /// is no such program. An inner error where that went another way.
+    fn take_over(&self) -> Result<Result<Option<Pid>, Wait>, Exit> {
+        let Some(survivor) = self.survivor().map_err(|_| exit::FAILED)? else {
+            return Ok(Ok(None));
+        };
+        let wait = self.launch(&self.program_words(&[])?, self.start_limit())?;
+        let taken_over = wait.held == Held::Outcome(Outcome::Up(survivor));
+        Ok(if taken_over { Ok(Some(survivor)) } else { Err(wait) })
+    }
+
     /// The program, if it runs although no supervisor is there: whoever ended
     /// the wait without an outcome may have been killed, and not stopped.
     fn orphan_after(&self, wait: &Wait) -> Result<Option<Pid>, Exit> {

@@ -46,13 +46,18 @@ impl Supervisor {
     fn turn(&mut self) {
         let mut watches = [Watch::IDLE; ALL_WATCHES];
         self.watch(&mut watches);
-        let timeout = self.deadline().map(|deadline| deadline.since(clock::monotonic()));
+        let now = clock::monotonic();
+        let deadline = if self.signals.is_pending() { Some(now) } else { self.deadline() };
+        let timeout = deadline.map(|deadline| deadline.since(now));
         if poll(&mut watches, timeout).is_err() {
             return;
         }
         let now = clock::monotonic();
         let [signals, output, exec, adopted, clients @ ..] = &watches;
-        self.take_signals(now, signals.is_ready());
+        if signals.is_ready() {
+            self.signals.empty();
+        }
+        self.take_signals(now);
         if exec.is_ready() {
             self.core.look_at_exec(now);
         }
@@ -93,14 +98,11 @@ impl Supervisor {
             .min()
     }
 
-    fn take_signals(&mut self, now: Mono, ready: bool) {
-        if !ready {
-            return;
-        }
+    fn take_signals(&mut self, now: Mono) {
         let none = Caught { signal: Signal(0), from_terminal: false };
         let mut caught = [none; 8];
         let mut count = 0;
-        for (place, signal) in caught.iter_mut().zip(self.signals.drain()) {
+        for (place, signal) in caught.iter_mut().zip(self.signals.take()) {
             *place = signal;
             count += 1;
         }
