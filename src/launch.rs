@@ -19,6 +19,16 @@ pub(crate) struct Launch {
     /// Whom to become; none to stay who we are.
     pub(crate) user: Option<User>,
     pub(crate) mode: Mode,
+    pub(crate) purpose: Purpose,
+}
+
+/// What a supervisor is launched for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To start the program, or to take over one that runs.
+    Run,
+    /// To stop what an earlier supervisor left running, and to start nothing.
+    Stop,
 }
 
 /// How the supervisor stands to whoever launched it.

@@ -11,7 +11,7 @@ use super::ask::{Held, Wait};
 use super::{Client, Exit, complain};
 use crate::config::merge;
 use crate::instance::{self, Survivor};
-use crate::launch::{Launch, Mode};
+use crate::launch::{Launch, Mode, Purpose};
 use crate::messages::client::{Complain, exit};
 use crate::messages::supervisor::LaunchError;
 use crate::protocol::Outcome;
@@ -25,17 +25,27 @@ use crate::vocabulary::Pid;
 const ATTEMPTS: usize = 5;
 
 impl Client {
-    /// Launches a supervisor of `words` and waits until the program is up.
-    pub(super) fn launch(&self, words: &[OsString], limit: Duration) -> Result<Wait, Exit> {
+    /// Launches a supervisor of `words` and waits until the program is up, or
+    /// what was left of one is gone.
+    pub(super) fn launch(
+        &self,
+        words: &[OsString],
+        limit: Duration,
+        purpose: Purpose,
+    ) -> Result<Wait, Exit> {
         let user = self.user()?;
         self.create_directories(user.as_ref())?;
+        let again = match purpose {
+            Purpose::Run => "start wait\n",
+            Purpose::Stop => "stop wait\n",
+        };
         let mut wait = Wait::NOBODY;
         for _ in 0..ATTEMPTS {
-            wait = self.launch_once(words, user.clone(), limit)?;
+            wait = self.launch_once(words, user.clone(), limit, purpose)?;
             if wait.held != Held::Outcome(Outcome::Rival) {
                 return Ok(wait);
             }
-            match self.hold("start wait\n", Some(limit))? {
+            match self.hold(again, Some(limit))? {
                 Some(waited) if waited.held != Held::Closed => return Ok(waited),
                 _ => {}
             }
@@ -48,13 +58,14 @@ impl Client {
         words: &[OsString],
         user: Option<User>,
         limit: Duration,
+        purpose: Purpose,
     ) -> Result<Wait, Exit> {
         let cannot = |error: std::io::Error| {
             complain(&Complain::CannotLaunch(&error));
             exit::FAILED
         };
         let (ours, theirs) = UnixStream::pair().map_err(cannot)?;
-        let launch = self.launch_plan(words, user, Mode::Detached(theirs));
+        let launch = self.launch_plan(words, user, Mode::Detached(theirs), purpose);
         match process::fork().map_err(cannot)? {
             Fork::Child => {
                 drop(ours);
@@ -65,7 +76,11 @@ impl Client {
                 let wait = self.follow(ours, Some(limit));
                 if wait.held == Held::Closed {
                     // It was killed, or lives and could not tell us.
-                    if let Some(told) = self.hold("start wait\n", Some(limit))? {
+                    let request = match purpose {
+                        Purpose::Run => "start wait\n",
+                        Purpose::Stop => "stop wait\n",
+                    };
+                    if let Some(told) = self.hold(request, Some(limit))? {
                         return Ok(told);
                     }
                 }
@@ -84,14 +99,20 @@ impl Client {
     pub(super) fn supervise_here(&self, words: &[OsString]) -> Result<Exit, Exit> {
         let user = self.user()?;
         self.create_directories(user.as_ref())?;
-        let launch = self.launch_plan(words, user, Mode::Attached);
+        let launch = self.launch_plan(words, user, Mode::Attached, Purpose::Run);
         if !self.at_prompt {
             return Ok((self.become_supervisor)(launch));
         }
         self.in_child(|| (self.become_supervisor)(launch))
     }
 
-    fn launch_plan(&self, words: &[OsString], user: Option<User>, mode: Mode) -> Launch {
+    fn launch_plan(
+        &self,
+        words: &[OsString],
+        user: Option<User>,
+        mode: Mode,
+        purpose: Purpose,
+    ) -> Launch {
         Launch {
             settings: self.settings.clone(),
             words: words.to_vec(),
@@ -99,12 +120,21 @@ impl Client {
             base: self.base.clone(),
             user,
             mode,
+            purpose,
         }
     }
 
     /// The program that a killed supervisor left running. An error where that
     /// cannot be known, which has been told.
     pub(super) fn survivor(&self) -> Result<Option<Pid>, Exit> {
+        Ok(match self.remains()? {
+            Survivor::Program(pid) => Some(pid),
+            Survivor::None | Survivor::Strays(_) | Survivor::Doubtful(_) => None,
+        })
+    }
+
+    /// What a killed supervisor left running; nothing doubtful.
+    pub(super) fn remains(&self) -> Result<Survivor, Exit> {
         let path = &self.paths.record;
         let unclear = |why: LaunchError<'_>| {
             complain(&Complain::Error(&why));
@@ -113,8 +143,7 @@ impl Client {
         let record = instance::read_record(&self.paths)
             .map_err(|error| unclear(LaunchError::Unable { verb: "read", path, error: &error }))?;
         match record.map_or(Survivor::None, |record| instance::survivor(&record)) {
-            Survivor::None => Ok(None),
-            Survivor::Program(pid) => Ok(Some(pid)),
+            found @ (Survivor::None | Survivor::Program(_) | Survivor::Strays(_)) => Ok(found),
             Survivor::Doubtful(pid) => Err(unclear(LaunchError::Doubtful { pid, record: path })),
         }
     }

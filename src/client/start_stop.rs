@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use super::ask::{Held, Wait, program_of};
 use super::{Client, Exit, print_line};
+use crate::instance::Survivor;
+use crate::launch::Purpose;
 use crate::messages::client::{Complain, Say, exit};
-use crate::messages::supervisor::LaunchError;
+use crate::messages::supervisor::{LaunchError, Stray};
 use crate::protocol::{Outcome, Status};
 use crate::quote::quoted;
 use crate::sys::{process, signal};
@@ -41,7 +43,7 @@ fn start_program(client: &Client, arguments: &[OsString]) -> Result<Exit, Exit> 
                 return client.supervise_here(&words);
             }
             let survivor = client.survivor().map_err(|_| exit::FAILED)?;
-            let wait = client.launch(&words, client.start_limit())?;
+            let wait = client.launch(&words, client.start_limit(), Purpose::Run)?;
             match (wait.held, survivor) {
                 (Held::Outcome(Outcome::Up(pid)), Some(before)) if pid == before => {
                     client.say(&Say::AlreadyRunning(pid));
@@ -95,7 +97,7 @@ pub(super) fn supervise(client: &Client) -> Exit {
     if !client.settings.daemon.0 {
         return settle(client.supervise_here(words));
     }
-    settle(client.launch(words, client.start_limit()).map(|wait| match wait.held {
+    settle(client.launch(words, client.start_limit(), Purpose::Run).map(|wait| match wait.held {
         Held::Outcome(Outcome::Up(_)) => exit::DONE,
         Held::Outcome(_) | Held::Closed | Held::Interrupted | Held::TimedOut => exit::FAILED,
     }))
@@ -122,28 +124,32 @@ fn stop_program(client: &Client) -> Result<Exit, Exit> {
         Some(wait) => wait,
         None => Wait::NOBODY,
     };
-    if client.orphan_after(&wait)?.is_some() {
+    if client.remains_after(&wait)? != Survivor::None {
         return stop_without_supervisor(client);
     }
     Ok(client.stopped(&wait))
 }
 
-/// A program whose supervisor was killed gets a new one that stops it.
+/// What a killed supervisor left running gets a new one that stops it.
 fn stop_without_supervisor(client: &Client) -> Result<Exit, Exit> {
-    if client.survivor()?.is_none() {
+    if client.remains()? == Survivor::None {
         client.say(&Say::SupervisorNotRunning);
         return Ok(exit::DONE);
     }
     let words = client.program_words(&[])?;
-    client.launch(&words, client.start_limit())?;
+    client.launch(&words, client.start_limit(), Purpose::Stop)?;
     let wait = client.hold("stop wait\n", client.stop_limit())?;
     let wait = wait.unwrap_or(Wait::NOBODY);
-    match client.orphan_after(&wait)? {
-        Some(pid) => {
+    match client.remains_after(&wait)? {
+        Survivor::Program(pid) => {
             client.say_after_wait(wait.dots, &Say::Unsupervised(pid));
             Ok(exit::FAILED)
         }
-        None => Ok(client.stopped(&wait)),
+        Survivor::Strays(_) => {
+            client.complain(&Complain::Error(&Stray::Left));
+            Ok(exit::FAILED)
+        }
+        Survivor::None | Survivor::Doubtful(_) => Ok(client.stopped(&wait)),
     }
 }
 
@@ -183,7 +189,7 @@ fn wait_for_end(client: &mut Client) -> Result<Exit, Exit> {
                 .poll_until(None, |status| program_of(status).is_none().then_some(Held::Closed))?;
         }
     }
-    if let Some(pid) = client.orphan_after(&waited)? {
+    if let Survivor::Program(pid) = client.remains_after(&waited)? {
         client.say_after_wait(waited.dots, &Say::Unsupervised(pid));
         return Ok(exit::UNCLEAR);
     }
@@ -237,18 +243,19 @@ impl Client {
         let Some(survivor) = self.survivor().map_err(|_| exit::FAILED)? else {
             return Ok(Ok(None));
         };
-        let wait = self.launch(&self.program_words(&[])?, self.start_limit())?;
+        let words = self.program_words(&[])?;
+        let wait = self.launch(&words, self.start_limit(), Purpose::Run)?;
         let taken_over = wait.held == Held::Outcome(Outcome::Up(survivor));
         Ok(if taken_over { Ok(Some(survivor)) } else { Err(wait) })
     }
 
-    /// The program, if it runs although no supervisor is there: whoever ended
-    /// the wait without an outcome may have been killed, and not stopped.
-    fn orphan_after(&self, wait: &Wait) -> Result<Option<Pid>, Exit> {
+    /// What runs although no supervisor is there: whoever ended the wait
+    /// without an outcome may have been killed, and not stopped.
+    fn remains_after(&self, wait: &Wait) -> Result<Survivor, Exit> {
         if wait.held != Held::Closed || self.status()?.is_some() {
-            return Ok(None);
+            return Ok(Survivor::None);
         }
-        self.survivor()
+        self.remains()
     }
 
     /// How long a start may take before we doubt the supervisor itself.

@@ -160,6 +160,15 @@ impl Core {
         self.step(now, Event::Adopt(pid));
     }
 
+    /// Removes what a program left behind that an earlier supervisor started,
+    /// before another one is started.
+    pub(super) fn inherit_strays(&mut self, now: Mono, leader: Pid) {
+        self.program.leader = Some(leader);
+        let identity = Identity { pid: leader, start: None };
+        self.program.adopted = Some(Adopted { identity, end: None, family: Vec::new() });
+        self.step(now, Event::Inherit);
+    }
+
     /// The exec's outcome, as far as it is known.
     pub(super) fn look_at_exec(&mut self, now: Mono) {
         let Some(outcome) = self.program.exec.as_ref().map(ExecOutcome::read) else { return };
@@ -189,6 +198,7 @@ impl Core {
             return;
         }
         self.remember_family(pid);
+        self.claim.see_program();
         let _ = process::kill(pid, signal);
         if signal == Signal::TERM {
             // A stopped process gets SIGTERM only once it goes on.
@@ -222,6 +232,7 @@ impl Core {
 
     pub(super) fn cleared(&mut self, now: Mono) {
         if matches!(self.machine.phase(), Phase::Clearing { .. }) {
+            let _ = self.claim.set_program(None);
             self.step(now, Event::Cleared);
         }
     }
@@ -252,12 +263,12 @@ impl Core {
     }
 
     pub(super) fn program_ended(&mut self, now: Mono, ended: Ended) {
+        self.claim.see_program();
         self.look_at_exec(now);
         self.program.exec = None;
         self.program.last_exit = Some((ended, clock::wall()));
         self.copy_output(true);
         self.abandon_test();
-        let _ = self.claim.set_program(None);
         self.step(now, Event::Ended(ended));
     }
 
@@ -357,6 +368,7 @@ impl Core {
         if let Some(file) = &self.pid_file {
             file.remove();
         }
+        let _ = self.claim.set_program(None);
         self.claim.release();
     }
 }

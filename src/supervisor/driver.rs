@@ -8,11 +8,13 @@ use std::os::fd::AsFd;
 use super::control::{Control, SEATS, Waiting};
 use super::core::{Announcement, Core};
 use super::machine::Event;
+use crate::instance::Survivor;
+use crate::launch::Purpose;
 use crate::protocol::Outcome;
 use crate::sys::clock;
 use crate::sys::poll::{Watch, poll};
 use crate::sys::signal::{Caught, SelfPipe};
-use crate::vocabulary::{Ended, Mono, Pid, Signal};
+use crate::vocabulary::{Ended, Mono, Signal};
 
 /// Signals, output, exec outcome and end of an adopted program stand before
 /// the listener and the seats.
@@ -27,12 +29,20 @@ pub(super) struct Supervisor {
 
 impl Supervisor {
     /// Runs to the end; the exit status of the supervisor.
-    pub(super) fn run(mut self, survivor: Option<Pid>) -> u8 {
+    pub(super) fn run(mut self, survivor: Survivor, purpose: Purpose) -> u8 {
         let now = clock::monotonic();
         self.core.audience = self.control.anyone_waits(Waiting::ForUp);
-        match survivor {
-            Some(pid) => self.core.adopt(now, pid),
-            None => self.core.step(now, Event::Begin),
+        match (survivor, purpose) {
+            (Survivor::Program(pid), _) => self.core.adopt(now, pid),
+            (Survivor::Strays(leader), _) => self.core.inherit_strays(now, leader),
+            (Survivor::None | Survivor::Doubtful(_), Purpose::Run) => {
+                self.core.step(now, Event::Begin);
+            }
+            (Survivor::None | Survivor::Doubtful(_), Purpose::Stop) => {}
+        }
+        if purpose == Purpose::Stop {
+            self.core.step(now, Event::Stop);
+            self.core.reply = None;
         }
         loop {
             self.announce();

@@ -20,7 +20,8 @@ impl PidFile {
         let pid = process::own_pid();
         let mut name = std::ffi::OsString::from(".");
         name.push(path.file_name().unwrap_or_default());
-        name.push(format!(".{pid}"));
+        // The same each time, so that one that was killed leaves it to the next.
+        name.push(".new");
         let temporary = path.with_file_name(name);
         let _ = fs::remove_file(&temporary);
         let mut file = OpenOptions::new()

@@ -20,7 +20,7 @@ use super::readiness::Readiness;
 use super::start_test::StartTest;
 use crate::config::options::Settings;
 use crate::eventlog::EventLog;
-use crate::instance::Paths;
+use crate::instance::{Paths, Survivor};
 use crate::launch::{Launch, Mode};
 use crate::messages::supervisor::{LaunchError, LogMessage};
 use crate::program;
@@ -29,7 +29,7 @@ use crate::sys::descriptor::{self, StandardStream};
 use crate::sys::signal::{self, SelfPipe};
 use crate::sys::spawn::Command;
 use crate::sys::{clock, identity, process};
-use crate::vocabulary::{Pid, Signal};
+use crate::vocabulary::Signal;
 
 /// What the supervisor catches; everything else has its default action.
 const CAUGHT: [Signal; 7] = [
@@ -78,13 +78,14 @@ pub(crate) fn run(launch: Launch) -> u8 {
     if descriptor::fill_standard().is_ok() {
         descriptor::close_inherited(report);
     }
+    let purpose = launch.purpose;
     let prepared = prepare(&launch);
     match (prepared, launch.mode) {
         (Ok((mut supervisor, survivor)), mode) => {
             if let Mode::Detached(stream) = mode {
                 supervisor.control.seat_launcher(stream, clock::monotonic());
             }
-            supervisor.run(survivor)
+            supervisor.run(survivor, purpose)
         }
         (Err(refusal), mode) => {
             let socket = launch.settings.socket_name.0.unwrap_or_default();
@@ -122,7 +123,7 @@ fn refuse(refusal: Refusal, mode: Mode, socket: &Path) -> u8 {
 /// What is ours before anything else is opened.
 struct Ownership {
     claim: Claim,
-    survivor: Option<Pid>,
+    survivor: Survivor,
     pid_file: Option<PidFile>,
 }
 
@@ -135,7 +136,7 @@ impl Ownership {
     }
 }
 
-fn prepare(launch: &Launch) -> Result<(Supervisor, Option<Pid>), Refusal> {
+fn prepare(launch: &Launch) -> Result<(Supervisor, Survivor), Refusal> {
     signal::reset_all();
     signal::disarm_write_signals()?;
     let signals = SelfPipe::catch(&CAUGHT)?;
