@@ -110,7 +110,7 @@ def descendants(pid):
 
 
 def words_of(pid):
-    """The command line; nothing for a process that has ended, and "?" for one in the middle of its exec."""
+    """The command line; nothing for a process that has ended, and "?" for one in the middle of its exec or exit."""
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
             words = file.read().decode(errors="replace").split("\0")[:-1]
@@ -139,6 +139,7 @@ class Life:
             "stray": STRAY,
             "far-stray": STRAY,
             "test": "exit 0\n",
+            "said-up": "",
         }.items():
             with open(f"{box}/{name}", "w") as file:
                 file.write(text.format(box=box))
@@ -146,9 +147,10 @@ class Life:
     # --- what is so
 
     def processes(self):
-        """Supervisors, copies of the program, and everything else that is alive, of all that we have started."""
+        """Of all that is alive and started by us: supervisors, copies of the program, others, and whether there are
+        processes that are neither one thing nor the other just now."""
         self.orphans.reap()
-        supervisors, copies, others = [], [], []
+        supervisors, copies, others, vague = [], [], [], False
         for pid in descendants(os.getpid()):
             if pid == self.tracer:
                 continue
@@ -157,18 +159,20 @@ class Life:
                 supervisors.append(pid)
             elif words[1:2] == [f"{self.box}/program"]:
                 copies.append(pid)
+            elif words == ["?"]:
+                vague = True
             elif words:
-                others.append((pid if words != ["?"] else 0, " ".join(words)))
-        return supervisors, copies, others
+                others.append(f"{pid} {' '.join(words)}")
+        return supervisors, copies, others, vague
 
     def settled(self):
         """(supervisor or None, program or None), once the supervisor has let its new child go."""
         truth = []
 
         def clear():
-            supervisors, copies, others = self.processes()
+            supervisors, copies, _, vague = self.processes()
             truth[:] = supervisors, copies
-            return len(supervisors) < 2 and len(copies) < 2 and (0, "?") not in others
+            return len(supervisors) < 2 and len(copies) < 2 and not vague
 
         if not self.orphans.wait(1.5, clear):
             raise Violation(f"two: supervisors {truth[0]}, programs {truth[1]}")
@@ -267,12 +271,12 @@ class Life:
     def stops(self, traced=False):
         status, _, what = self.command("stop", traced)
         if status == 0:
-            _, copies, others = self.processes()
-            others = [what for pid, what in others if not (self.may_leave_strays() and "far" in what)]
+            _, copies, others, _ = self.processes()
+            others = [what for what in others if not (self.may_leave_strays() and "far" in what)]
             if copies or others:
                 raise Violation(f"not gone: {copies} {others} after {what}")
             # What cannot be seen from the socket: that the process is gone that closed it.
-            if not self.orphans.wait(1, lambda: not self.processes()[0]):
+            if not self.orphans.wait(1, lambda: not (self.processes()[0] or self.processes()[3])):
                 raise Violation(f"not gone: the supervisor after {what}")
         self.status_is_true()
 

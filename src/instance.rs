@@ -6,7 +6,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::procfs::{self, Stat, StartTime};
+use crate::procfs::{self, StartTime, Stat};
 use crate::sys::process;
 use crate::vocabulary::Pid;
 
@@ -166,8 +166,7 @@ pub(crate) fn survivor(record: &Record) -> Survivor {
 /// A session's number goes to nobody else while one of its members lives.
 fn left_behind(record: &Record, leader: Pid) -> Survivor {
     let Some(seen) = record.seen else { return Survivor::None };
-    let is_stray =
-        |stat: &Stat| stat.session == leader.get() && stat.start <= seen && !stat.zombie;
+    let is_stray = |stat: &Stat| stat.session == leader.get() && stat.start <= seen && !stat.zombie;
     if procfs::processes().any(|(_, stat)| is_stray(&stat)) {
         Survivor::Strays(leader)
     } else {

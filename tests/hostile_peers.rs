@@ -10,7 +10,7 @@ use crate::harness::{Sandbox, binary, exists, is_root, send_signal, skip};
 
 /// Somebody else at the socket's place, who lets `reply` answer every
 /// connection for as long as the tests run.
-fn impostor(sandbox: &Sandbox, reply: impl Fn(&mut UnixStream) + Send + 'static) {
+fn impostor(sandbox: &Sandbox, mut reply: impl FnMut(&mut UnixStream) + Send + 'static) {
     let listener = UnixListener::bind(sandbox.path("zdsock")).expect("a socket");
     thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
@@ -55,6 +55,28 @@ fn nonsense_at_the_socket_is_no_status() {
         }
         assert!(!sandbox.zd(&["status"]).stderr.contains('\u{1}'));
     }
+}
+
+/// Who lets a connection go without a word may be short of something; that is
+/// no reason to call it dead, nor to wait for ever.
+#[test]
+fn a_supervisor_that_drops_connections_is_not_taken_for_none() {
+    for command in ["status", "stop", "start", "restart", "wait", "kill"] {
+        let sandbox = Sandbox::with_runner("program sleep 1000");
+        let mut dropped = 0;
+        impostor(&sandbox, move |stream| {
+            dropped += 1;
+            if dropped % 4 == 0 {
+                let _ = stream.write_all(b"application=4242424\noutcome=up 4242424\n");
+            }
+        });
+        let output = sandbox.zd(&[command]);
+        assert!(!output.stdout.contains("not running"), "{command}: {output:?}");
+    }
+    let sandbox = Sandbox::with_runner("program sleep 1000");
+    impostor(&sandbox, |_| {});
+    sandbox.zd(&["status"]).exits(4).complains("does not tell a status, but ''");
+    sandbox.zd(&["stop"]).exits(4).complains("does not tell a status, but ''");
 }
 
 /// No process group and not everybody is signalled on a stranger's word.

@@ -96,10 +96,7 @@ fn lock_launches(directory: &Path) -> Result<Option<File>, String> {
 
 /// Reads through the descriptor that carries the lock: to open the record once
 /// more and to close that again would release it.
-fn find_survivor(
-    record_file: &File,
-    paths: &Paths,
-) -> Result<(Survivor, Option<Record>), String> {
+fn find_survivor(record_file: &File, paths: &Paths) -> Result<(Survivor, Option<Record>), String> {
     let mut bytes = [0; LONGEST_RECORD];
     let count = record_file
         .read_at(&mut bytes, 0)
