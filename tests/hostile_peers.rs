@@ -70,7 +70,7 @@ fn a_supervisor_that_drops_connections_is_not_taken_for_none() {
                 let _ = stream.write_all(b"application=4242424\noutcome=up 4242424\n");
             }
         });
-        let output = sandbox.zd(&[command]);
+        let output = sandbox.zd(&[command]).exits(0);
         assert!(!output.stdout.contains("not running"), "{command}: {output:?}");
     }
     let sandbox = Sandbox::with_runner("program sleep 1000");

@@ -1,11 +1,9 @@
 //! A program that ends by itself is restarted, later each time, until it is
 //! given up or has ended as it may; and `restart`.
 
-use std::io::Write;
-
 use nix::sys::signal::Signal;
 
-use crate::harness::{Sandbox, count, is_alive, rest_of, send_signal, wait_for, wait_until};
+use crate::harness::{Sandbox, count, is_alive, send_signal, wait_for, wait_until};
 use crate::start_stop::without_dots;
 
 /// A program that crashes at once, so many times as `limit` allows.
@@ -100,37 +98,6 @@ fn a_restart_during_the_backoff_is_a_start() {
     let started = sandbox.zd(&["restart"]).exits(0);
     assert_eq!(started.stdout, format!("\ndaemon process started, pid={}\n", started.pid()));
     sandbox.zd(&["stop"]).exits(0);
-}
-
-/// "A command returns when the thing has happened": the old program comes up
-/// just when the restart is asked for.
-#[test]
-fn a_restart_is_not_answered_with_the_program_that_it_ends() {
-    let lines = "program sleep 1000\nstart-test-program ./test";
-    let sandbox = Sandbox::with_runner(lines);
-    sandbox.script("test", "echo $$ > testing; while [ ! -e up ]; do sleep 0.02; done");
-    let start = sandbox.zd_background(&["start"]);
-    let test = sandbox.wait_for_number("testing");
-    let (old, supervisor) = (sandbox.program(), sandbox.supervisor());
-    send_signal(supervisor, Signal::SIGSTOP);
-    sandbox.file("up", "");
-    wait_until("the test has ended", || !is_running(test));
-    let mut restart = sandbox.connect();
-    restart.write_all(b"restart wait\n").expect("a supervisor");
-    send_signal(supervisor, Signal::SIGCONT);
-    assert_eq!(start.output().exits(0).pid(), old);
-    let told = rest_of(&mut restart);
-    assert!(
-        told.contains("outcome=up ") && !told.contains(&format!("outcome=up {old}\n")),
-        "{told}"
-    );
-    sandbox.stop(&["app.conf", "test", "testing", "up"]);
-}
-
-/// A process that has ended and not been reaped does not run.
-fn is_running(pid: i32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.starts_with(" Z"))
 }
 
 /// A program that ends when the file `end` is there, with `status` or by the
