@@ -124,8 +124,9 @@ def words_of(pid):
 class Life:
     """One life in a folder of its own. The fault strikes at most once."""
 
-    def __init__(self, orphans, binary, box, fault, more=FILES, strays=""):
+    def __init__(self, orphans, binary, box, fault, more=FILES, strays="", instead=""):
         self.orphans, self.binary, self.box, self.fault = orphans, binary, box, fault
+        self.first_words = ["/bin/sh", f"{box}/instead"] if instead else [binary]
         self.env = {"PATH": "/usr/bin:/bin", "LANG": "C"}
         self.tracer = self.telling = None
         self.heard, self.struck, self.traced_exit, self.calls = b"", False, None, {}
@@ -140,9 +141,10 @@ class Life:
             "far-stray": STRAY,
             "test": "exit 0\n",
             "said-up": "",
+            "instead": f"{instead}\nexec {binary} \"$@\"\n",
         }.items():
             with open(f"{box}/{name}", "w") as file:
-                file.write(text.format(box=box))
+                file.write(text.replace("{box}", box).replace("{{", "{").replace("}}", "}"))
 
     # --- what is so
 
@@ -206,7 +208,7 @@ class Life:
         self.listen()
         before = self.struck
         output = f"{self.box}/said"
-        argv = [self.binary, "-C", f"{self.box}/conf", word]
+        argv = [*self.first_words, "-C", f"{self.box}/conf", word]
         if os.path.exists(output):
             os.unlink(output)
         began = time.monotonic()
@@ -222,7 +224,7 @@ class Life:
         else:
             out = (os.POSIX_SPAWN_OPEN, 1, output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             actions = [(os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0), out, (os.POSIX_SPAWN_DUP2, 1, 2)]
-            pid = os.posix_spawn(self.binary, argv, self.env, file_actions=actions)
+            pid = os.posix_spawn(argv[0], argv, self.env, file_actions=actions)
             ended = self.orphans.wait(PATIENCE, lambda: pid in self.orphans.ended)
             status = self.orphans.ended.pop(pid, None)
         took = time.monotonic() - began
@@ -291,6 +293,8 @@ class Life:
         os.kill(program, signal.SIGKILL)
         if not self.orphans.wait(2, lambda: not os.path.exists(f"/proc/{program}")):
             raise Violation(f"zombie: {program} is not reaped")
+        # The end of an adopted program is seen here as soon as there.
+        self.orphans.wait(1, lambda: f"pid={program}" not in self.command("status")[1])
         self.status_is_true()
 
     def respawns(self):
@@ -443,6 +447,20 @@ def bare(life):
     life.stops()
 
 
+# Shell that breaks one promise, by the word that its violation begins with: $3 is the command. What only a supervisor
+# itself can break ("zombie", "down") is not among them.
+BROKEN = {
+    "untrue": 'case $3 in status) echo "program running; pid=1"; exit 0 ;; esac',
+    "stuck": "case $3 in stop) exec sleep 100 ;; esac",
+    "silent": "case $3 in restart) exit 1 ;; esac",
+    "refused": "case $3 in restart) echo no; exit 1 ;; esac",
+    "panic": "case $3 in restart) echo panicked; exit 1 ;; esac",
+    "not gone": 'case $3 in stop) echo "daemon process stopped"; exit 0 ;; esac',
+    "two": "case $3 in restart) /bin/sh {box}/program & ;; esac",
+    "files left": "case $3 in stop) echo >{box}/run/left ;; esac",
+    "output lost": "case $3 in stop) echo 1 >>{box}/said-up ;; esac",
+}
+
 LIVES = {
     "plain": (plain, FILES, ""),
     "tested": (tested, TESTED, ""),
@@ -454,10 +472,11 @@ LIVES = {
 }
 
 
-def live(orphans, binary, folder, name, fault=None):
-    """Lives once; the violation or None, whether the fault has struck, and the calls where there was no fault."""
+def live(orphans, binary, folder, name, fault=None, instead=""):
+    """Lives once; the violation or None, whether the fault has struck, and the calls where there was no fault. What
+    stands in `instead`, shell, is run first for each command."""
     act, more, started = LIVES[name]
-    life = Life(orphans, binary, folder, fault, more, started)
+    life = Life(orphans, binary, folder, fault, more, started, instead)
     try:
         act(life)
         life.ends_well()

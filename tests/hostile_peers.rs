@@ -67,7 +67,8 @@ fn a_supervisor_that_drops_connections_is_not_taken_for_none() {
         impostor(&sandbox, move |stream| {
             dropped += 1;
             if dropped % 4 == 0 {
-                let _ = stream.write_all(b"application=4242424\noutcome=up 4242424\n");
+                let _ =
+                    stream.write_all(b"status=running\napplication=4242424\noutcome=up 4242424\n");
             }
         });
         let output = sandbox.zd(&[command]).exits(0);

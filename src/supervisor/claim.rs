@@ -98,8 +98,7 @@ fn lock_launches(directory: &Path) -> Result<Option<File>, String> {
 /// more and to close that again would release it.
 fn find_survivor(record_file: &File, paths: &Paths) -> Result<(Survivor, Option<Record>), String> {
     let mut bytes = [0; LONGEST_RECORD];
-    let count = record_file
-        .read_at(&mut bytes, 0)
+    let count = read_whole(record_file, &mut bytes)
         .map_err(|error| unable("read", &paths.record, &error))?;
     let text = String::from_utf8_lossy(bytes.get(..count).unwrap_or(&[]));
     let record = Record::parse(&text);
@@ -117,6 +116,20 @@ fn find_survivor(record_file: &File, paths: &Paths) -> Result<(Survivor, Option<
             Err(LaunchError::Doubtful { pid, record: &paths.record }.to_string())
         }
     }
+}
+
+/// As much of the file as there is and fits. Half a record is none.
+fn read_whole(file: &File, bytes: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match file.read_at(rest, filled as u64) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
 }
 
 fn unable(verb: &str, path: &Path, error: &io::Error) -> String {
@@ -170,6 +183,11 @@ impl Claim {
     /// The socket listens: the next launch may look.
     pub(crate) fn launched(&mut self) {
         self.launch = None;
+    }
+
+    /// The program that is recorded.
+    pub(crate) fn program(&self) -> Option<Identity> {
+        self.record.program
     }
 
     /// Records which program runs; before it is let go.

@@ -21,6 +21,7 @@ use crate::instance::Identity;
 use crate::messages::supervisor::{LogMessage, Stray};
 use crate::protocol::Outcome;
 use crate::sys::clock;
+use crate::sys::poll::{Watch, poll};
 use crate::sys::process::{self, Reaped};
 use crate::sys::signal::Caught;
 use crate::sys::spawn::{self, Command, ExecOutcome, Executed, Session, Streams};
@@ -59,6 +60,19 @@ pub(super) struct Adopted {
     pub(super) end: Option<OwnedFd>,
     /// What it had started when it was told to end.
     pub(super) family: Vec<Identity>,
+}
+
+impl Adopted {
+    /// Whether the process of its number is still that program.
+    fn is_the_same(&self) -> bool {
+        if let Some(end) = &self.end {
+            let mut watches = [Watch::readable(end.as_fd())];
+            if poll(&mut watches, Some(Duration::ZERO)).is_ok() {
+                return !watches.iter().any(Watch::is_ready);
+            }
+        }
+        Identity::of(self.identity.pid).start == self.identity.start
+    }
 }
 
 /// A line for clients that wait.
@@ -153,8 +167,9 @@ impl Core {
         if end.is_none() {
             self.check_at = Some(now.after(ADOPTED_CHECK));
         }
-        self.program.adopted =
-            Some(Adopted { identity: Identity::of(pid), end, family: Vec::new() });
+        // As recorded: what it was known to be is certain, and cannot fail to be read.
+        let identity = self.claim.program().unwrap_or_else(|| Identity::of(pid));
+        self.program.adopted = Some(Adopted { identity, end, family: Vec::new() });
         self.program.last_spawn = Some((now, clock::wall()));
         self.say(&LogMessage::Adopted(pid));
         self.step(now, Event::Adopt(pid));
@@ -209,9 +224,8 @@ impl Core {
     /// A child's number is its own until we reap it; that of an adopted
     /// program may have gone to somebody else.
     pub(super) fn is_still_the_program(&self, pid: Pid) -> bool {
-        self.program.adopted.as_ref().is_none_or(|adopted| {
-            adopted.identity.pid == pid && Identity::of(pid).start == adopted.identity.start
-        })
+        let adopted = self.program.adopted.as_ref();
+        adopted.is_none_or(|adopted| adopted.identity.pid == pid && adopted.is_the_same())
     }
 
     /// Collects every child that has ended.
