@@ -15,8 +15,9 @@ import time
 
 import faults_trace
 
-# Longer than any command may take: `start-timeout`, and what else is bounded below it.
+# Longer than any command may take: `start-timeout`, and what else is bounded below it. A busy machine may need more.
 PATIENCE = 9.0
+STUCK = "stuck"
 CONFIG = """<runner>
   program /bin/sh {box}/program
   socket-name {box}/run/zdsock
@@ -121,6 +122,13 @@ def words_of(pid):
     return [] if ended else words or ["?"]
 
 
+def executable_of(pid):
+    try:
+        return os.readlink(f"/proc/{pid}/exe")
+    except OSError:
+        return ""
+
+
 class Life:
     """One life in a folder of its own. The fault strikes at most once."""
 
@@ -157,7 +165,7 @@ class Life:
             if pid == self.tracer:
                 continue
             words = words_of(pid)
-            if self.binary in words[:2]:
+            if words and executable_of(pid) == self.binary:
                 supervisors.append(pid)
             elif words[1:2] == [f"{self.box}/program"]:
                 copies.append(pid)
@@ -169,6 +177,7 @@ class Life:
 
     def settled(self):
         """(supervisor or None, program or None), once the supervisor has let its new child go."""
+        self.listen()
         truth = []
 
         def clear():
@@ -233,7 +242,7 @@ class Life:
         self.listen()
         what = f"`{word}` ({status}, {took:.1f} s, {said.strip()[:300]!r})"
         if not ended:
-            raise Violation(f"stuck: {what}")
+            raise Violation(f"{STUCK}: {what}")
         if "panicked" in said:
             raise Violation(f"panic: {what}")
         if status != 0 and not said.strip() and not (traced and status == -signal.SIGKILL):

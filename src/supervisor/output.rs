@@ -47,11 +47,13 @@ pub(crate) struct Output {
 
 impl Output {
     /// Opens the transcript and the FIFO. Where the file system has no FIFOs, a
-    /// pipe without a name serves, and dies with us.
+    /// pipe without a name serves, and dies with us. A FIFO that is there and
+    /// cannot be opened may hold what a survivor has written.
     pub(crate) fn open(transcript: &Path, fifo: &Path) -> io::Result<Output> {
         let file = open_transcript(transcript)?;
         let (reader, writer) = match open_fifo(fifo) {
             Ok(ends) => ends,
+            Err(error) if is_fifo(fifo) => return Err(error),
             Err(_) => descriptor::pipe()?,
         };
         descriptor::set_nonblocking(reader.as_fd())?;
@@ -140,7 +142,14 @@ impl Output {
                 let room = self.buffer.get_mut(..count)?;
                 let mut filled = 0;
                 while let Some(rest) = room.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-                    filled += descriptor::read(read.as_fd(), rest).ok().filter(|n| *n > 0)?;
+                    match descriptor::read(read.as_fd(), rest) {
+                        Ok(count) if count > 0 => filled += count,
+                        // What is left in the copy must not be taken for later bytes.
+                        _ => {
+                            self.copy = None;
+                            return None;
+                        }
+                    }
                 }
                 Some(count)
             }
@@ -237,6 +246,10 @@ fn open_fifo(path: &Path) -> io::Result<(OwnedFd, OwnedFd)> {
     let writer =
         OpenOptions::new().read(true).write(true).custom_flags(open_flags::NOFOLLOW).open(path)?;
     Ok((reader.into(), writer.into()))
+}
+
+fn is_fifo(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_fifo())
 }
 
 /// The last bytes of the output.
