@@ -1,24 +1,48 @@
-//! What a client hands over when it turns into a supervisor: plain data, so
-//! that neither side needs to know the other.
+//! What a client hands over to the supervisor that it launches: plain data, so
+//! that neither side needs to know the other; and its way through a socket,
+//! because a launched supervisor is this binary executed anew, with nothing in
+//! its memory that only a client needs.
 
 use std::ffi::OsString;
+use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use crate::config::options::Settings;
+use crate::eventlog::Plan;
 use crate::users::User;
+use crate::wire::{Wire, wire_enum, wire_struct};
 
-/// Everything that a supervisor needs to begin with.
+/// The name that a launched supervisor goes by among the processes.
+pub(crate) const SUPERVISOR_NAME: &str = "zdaemon-supervisor";
+
+/// No launch is longer: the arguments of a program have room in it many times.
+const LONGEST: usize = 64 << 20;
+
+/// Everything that a supervisor needs to begin with, besides its environment,
+/// which is the program's too.
 pub(crate) struct Launch {
-    pub(crate) settings: Settings,
     /// The program and its arguments.
     pub(crate) words: Vec<OsString>,
-    pub(crate) environment: Vec<(OsString, OsString)>,
     /// The directory that the command was given in.
     pub(crate) base: PathBuf,
     /// Whom to become; none to stay who we are.
     pub(crate) user: Option<User>,
-    pub(crate) mode: Mode,
+    pub(crate) socket: PathBuf,
+    pub(crate) pid_file: Option<PathBuf>,
+    pub(crate) directory: Option<PathBuf>,
+    pub(crate) umask: u32,
+    pub(crate) transcript: Option<PathBuf>,
+    pub(crate) event_log: Option<Plan>,
+    pub(crate) start_test: Vec<OsString>,
+    pub(crate) backoff_limit: u32,
+    pub(crate) forever: bool,
+    pub(crate) exit_codes: Vec<i32>,
+    /// Zero: SIGKILL is never sent.
+    pub(crate) stop_timeout: Duration,
+    pub(crate) start_timeout: Duration,
+    pub(crate) settle_time: Duration,
+    pub(crate) hang_around: bool,
     pub(crate) purpose: Purpose,
 }
 
@@ -31,10 +55,66 @@ pub(crate) enum Purpose {
     Stop,
 }
 
+impl Purpose {
+    /// What a supervisor that is there already is asked for instead.
+    pub(crate) fn request(self) -> &'static str {
+        match self {
+            Purpose::Run => "start wait\n",
+            Purpose::Stop => "stop wait\n",
+        }
+    }
+}
+
+wire_enum!(Purpose { 0: Run, 1: Stop });
+
+wire_struct!(Launch {
+    words,
+    base,
+    user,
+    socket,
+    pid_file,
+    directory,
+    umask,
+    transcript,
+    event_log,
+    start_test,
+    backoff_limit,
+    forever,
+    exit_codes,
+    stop_timeout,
+    start_timeout,
+    settle_time,
+    hang_around,
+    purpose,
+});
+
 /// How the supervisor stands to whoever launched it.
 pub(crate) enum Mode {
-    /// A forked process of its own; the outcome is told over the socket.
+    /// A process of its own; the outcome is told over the socket.
     Detached(UnixStream),
     /// The launching process itself: same terminal, same session.
     Attached,
+}
+
+impl Launch {
+    pub(crate) fn send(&self, stream: &mut UnixStream) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        self.put(&mut bytes);
+        stream.write_all(&bytes.len().to_ne_bytes())?;
+        stream.write_all(&bytes)
+    }
+
+    #[inline(never)]
+    pub(crate) fn receive(stream: &mut UnixStream) -> io::Result<Box<Launch>> {
+        let mut length = [0; size_of::<usize>()];
+        stream.read_exact(&mut length)?;
+        let length = usize::from_ne_bytes(length);
+        if length > LONGEST {
+            return Err(io::Error::from(io::ErrorKind::InvalidData));
+        }
+        let mut bytes = vec![0; length];
+        stream.read_exact(&mut bytes)?;
+        let launch = Launch::take(&mut bytes.as_slice()).map(Box::new);
+        launch.ok_or(io::ErrorKind::InvalidData.into())
+    }
 }

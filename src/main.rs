@@ -1,15 +1,18 @@
 //! zdaemon: runs any program as a Unix daemon and keeps it running.
 //!
 //! One binary, three parts. A *client* parses, asks or launches the supervisor,
-//! waits for the event and says what happened. A *supervisor* is a fork of the
-//! client with the settings already in memory: one thread, one poll. The
-//! *program* leads a session of its own below it.
+//! waits for the event and says what happened. A *supervisor* is this binary
+//! executed anew by a client that hands it a `launch`: one thread, one poll, and
+//! nothing in memory that only a client needs. The *program* leads a session of
+//! its own below it.
 //!
 //! The life of a `start`: `cli` reads the arguments, `config` the file;
-//! `client::start_stop` finds nobody at the socket and forks; the child becomes
-//! `supervisor::run`, claims the instance, opens log, transcript and socket,
+//! `client::start_stop` finds nobody at the socket and starts a supervisor, which
+//! in `supervisor::run` claims the instance, opens log, transcript and socket,
 //! forks the program, records it and lets it go; `supervisor::machine` says when
 //! it is up; the outcome goes back over the socket pair that the client reads.
+
+#![cfg_attr(not(test), no_main)]
 
 mod cli;
 mod client;
@@ -29,12 +32,12 @@ mod text;
 mod users;
 mod version;
 mod vocabulary;
+mod wire;
 
 use std::env;
 use std::ffi::OsString;
 use std::io;
 use std::path::Path;
-use std::process::ExitCode;
 
 use crate::cli::{Invocation, Parsed};
 use crate::client::{Client, complain, print_line};
@@ -47,6 +50,8 @@ enum Role {
     /// The S1 documents' `zoectl`: the file is shared with other programs.
     ZeoControl,
     Supervisor,
+    /// Started by a client that has a launch for it.
+    Launched,
     ZeoInstanceMaker,
     InstanceMaker,
 }
@@ -60,13 +65,15 @@ const ROLES: &[(&str, Role)] = &[
     ("zeoctl", Role::ZeoControl),
     ("zdrun", Role::Supervisor),
     ("zdrun.py", Role::Supervisor),
+    (launch::SUPERVISOR_NAME, Role::Launched),
     ("mkzeoinst", Role::ZeoInstanceMaker),
     ("mkzeoinst.py", Role::ZeoInstanceMaker),
     ("mkinstance", Role::InstanceMaker),
 ];
 
-fn main() -> ExitCode {
-    let mut arguments: Vec<OsString> = env::args_os().collect();
+sys::entry::entry!(begin_as);
+
+fn begin_as(mut arguments: Vec<OsString>) -> u8 {
     let name = if arguments.is_empty() { "zdaemon".into() } else { arguments.remove(0) };
     let name = name.to_string_lossy().into_owned();
     let called = Path::new(&name).file_name().unwrap_or_default().to_string_lossy();
@@ -78,23 +85,33 @@ fn main() -> ExitCode {
         role = named;
         arguments.remove(0);
     }
-    ExitCode::from(run(role, name, &arguments))
+    work_of(role)(name, &arguments)
 }
 
 fn role_called(name: &str) -> Option<Role> {
     ROLES.iter().find(|(known, _)| *known == name).map(|(_, role)| *role)
 }
 
-fn run(role: Role, name: String, arguments: &[OsString]) -> u8 {
-    let (mut out, mut err) = (io::stdout(), io::stderr());
+/// Functions and not calls: what one role needs is not on the stack of another,
+/// least of all of a supervisor, which keeps its stack for years.
+fn work_of(role: Role) -> fn(String, &[OsString]) -> u8 {
     match role {
-        Role::ZeoInstanceMaker => scaffold::mkzeoinst(&name, arguments, &mut out, &mut err),
-        Role::InstanceMaker => scaffold::mkinstance(&name, arguments, &mut out, &mut err),
-        Role::Control => run_client(name, arguments, Client::run, client::help_text, false),
-        Role::ZeoControl => run_client(name, arguments, Client::run, client::help_text, true),
-        Role::Supervisor => {
-            run_client(name, arguments, Client::supervise, client::supervisor_help_text, false)
+        Role::Launched => |_, _| supervisor::run_launched(),
+        Role::ZeoInstanceMaker => |name, arguments| {
+            scaffold::mkzeoinst(&name, arguments, &mut io::stdout(), &mut io::stderr())
+        },
+        Role::InstanceMaker => |name, arguments| {
+            scaffold::mkinstance(&name, arguments, &mut io::stdout(), &mut io::stderr())
+        },
+        Role::Control => {
+            |name, arguments| run_client(name, arguments, Client::run, client::help_text, false)
         }
+        Role::ZeoControl => {
+            |name, arguments| run_client(name, arguments, Client::run, client::help_text, true)
+        }
+        Role::Supervisor => |name, arguments| {
+            run_client(name, arguments, Client::supervise, client::supervisor_help_text, false)
+        },
     }
 }
 

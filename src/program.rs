@@ -15,15 +15,9 @@ use crate::sys::identity;
 /// Where to look when PATH is unset or empty.
 const DEFAULT_PATH: &str = "/bin:/usr/bin:/usr/local/bin";
 
-/// The absolute path of `word`, for a process with this environment; relative
-/// names count from `base`.
-pub(crate) fn find(
-    word: &OsStr,
-    environment: &[(OsString, OsString)],
-    base: &Path,
-) -> Result<PathBuf, String> {
-    let search = environment.iter().find(|(name, _)| name == "PATH");
-    let search = search.map(|(_, path)| path.as_os_str());
+/// The absolute path of `word`, with `search` as PATH; relative names count
+/// from `base`.
+pub(crate) fn find(word: &OsStr, search: Option<&OsStr>, base: &Path) -> Result<PathBuf, String> {
     let name = word.as_bytes();
     let found = if name.contains(&b'/') {
         // Without the `./` of what was typed.
@@ -47,13 +41,14 @@ pub(crate) fn find(
 /// The first regular file with any x bit wins, even if not ours to run.
 fn search_path(word: &OsStr, search: Option<&OsStr>, base: &Path) -> Result<PathBuf, String> {
     let search = search.filter(|path| !path.is_empty()).unwrap_or(OsStr::new(DEFAULT_PATH));
-    let folders: Vec<OsString> = env::split_paths(search).map(PathBuf::into_os_string).collect();
-    let candidates = folders.iter().map(|folder| base.join(folder).join(word));
     let is_program = |path: &PathBuf| {
         fs::metadata(path)
             .is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
     };
-    candidates.into_iter().filter(|_| !word.is_empty()).find(is_program).ok_or_else(|| {
-        LaunchError::CannotFindOnPath { program: word.as_bytes(), path: &folders }.to_string()
-    })
+    let mut candidates = env::split_paths(search).map(|folder| base.join(folder).join(word));
+    if let Some(found) = candidates.find(|path| !word.is_empty() && is_program(path)) {
+        return Ok(found);
+    }
+    let folders: Vec<OsString> = env::split_paths(search).map(PathBuf::into_os_string).collect();
+    Err(LaunchError::CannotFindOnPath { program: word.as_bytes(), path: &folders }.to_string())
 }

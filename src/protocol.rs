@@ -12,6 +12,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::time::Duration;
 
 use crate::quote::{Quoted, QuotedList, parse_list};
 use crate::vocabulary::{Ended, Pid};
@@ -169,36 +170,48 @@ impl fmt::Display for Readiness {
 /// What the supervisor tells about itself. Times are seconds since the Unix
 /// epoch; lengths are seconds.
 pub(crate) struct Report<'a> {
-    pub(crate) now: f64,
+    pub(crate) now: Duration,
     pub(crate) should_be_up: bool,
     /// When the next spawn or SIGKILL is due.
-    pub(crate) delay: Option<f64>,
+    pub(crate) delay: Option<Duration>,
     pub(crate) backoff: u32,
     /// When the program was last spawned.
-    pub(crate) last_spawn: Option<f64>,
+    pub(crate) last_spawn: Option<Duration>,
     pub(crate) program: Option<Pid>,
     pub(crate) testing: bool,
     pub(crate) supervisor: i32,
     pub(crate) backoff_limit: u32,
     pub(crate) file: &'a Path,
     pub(crate) words: &'a [OsString],
-    pub(crate) uptime: f64,
+    pub(crate) uptime: Duration,
     pub(crate) restarts: u32,
-    pub(crate) last_exit: Option<(Ended, f64)>,
+    pub(crate) last_exit: Option<(Ended, Duration)>,
     pub(crate) readiness: Readiness,
     /// Seconds until the next attempt to spawn.
-    pub(crate) next_attempt: Option<f64>,
+    pub(crate) next_attempt: Option<Duration>,
+    /// How often memory was asked for since the supervisor was ready; none is
+    /// ever needed, and here it can be seen.
+    pub(crate) allocations: u64,
 }
 
 /// Zero stands for "none", as in 5.2.1.
-struct Stamp(Option<f64>);
+struct Stamp(Option<Duration>);
 
 impl fmt::Display for Stamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Some(seconds) => write!(f, "{seconds:?}"),
+            Some(time) => write!(f, "{}.{:06}", time.as_secs(), time.subsec_micros()),
             None => f.write_str("0"),
         }
+    }
+}
+
+/// Seconds, and tenths of one.
+struct Tenths(Duration);
+
+impl fmt::Display for Tenths {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.0.as_secs(), self.0.subsec_millis() / 100)
     }
 }
 
@@ -206,7 +219,7 @@ impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = if self.program.is_some() { "running" } else { "stopped" };
         writeln!(f, "status={state}")?;
-        writeln!(f, "now={:?}", self.now)?;
+        writeln!(f, "now={}", Stamp(Some(self.now)))?;
         writeln!(f, "should_be_up={}", u8::from(self.should_be_up))?;
         writeln!(f, "delay={}", Stamp(self.delay))?;
         writeln!(f, "backoff={}", self.backoff)?;
@@ -224,17 +237,20 @@ impl fmt::Display for Report<'_> {
 impl Report<'_> {
     /// The keys that 5.2.1 does not have; always behind those it has.
     fn fmt_additions(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "uptime={:.1}", self.uptime)?;
+        writeln!(f, "uptime={}", Tenths(self.uptime))?;
         writeln!(f, "restarts={}", self.restarts)?;
         match self.last_exit {
-            Some((ended, at)) => writeln!(f, "last_exit={ended}\nlast_exit_time={at:?}")?,
+            Some((ended, at)) => {
+                writeln!(f, "last_exit={ended}\nlast_exit_time={}", Stamp(Some(at)))?;
+            }
             None => writeln!(f, "last_exit=none\nlast_exit_time=0")?,
         }
         writeln!(f, "readiness={}", self.readiness)?;
         match self.next_attempt {
-            Some(seconds) => writeln!(f, "next_attempt={seconds:.1}"),
-            None => writeln!(f, "next_attempt=none"),
+            Some(length) => writeln!(f, "next_attempt={}", Tenths(length))?,
+            None => writeln!(f, "next_attempt=none")?,
         }
+        writeln!(f, "allocations={}", self.allocations)
     }
 }
 
@@ -293,22 +309,23 @@ mod tests {
 
     fn report(words: &[OsString]) -> Report<'_> {
         Report {
-            now: 1_795_181_994.592_870_7,
+            now: Duration::new(1_795_181_994, 592_870_700),
             should_be_up: true,
             delay: None,
             backoff: 0,
-            last_spawn: Some(1_795_181_993.5),
+            last_spawn: Some(Duration::from_millis(1_795_181_993_500)),
             program: Pid::new(9342),
             testing: false,
             supervisor: 9340,
             backoff_limit: 10,
             file: Path::new("/usr/bin/sleep"),
             words,
-            uptime: 1.09,
+            uptime: Duration::from_millis(1_190),
             restarts: 0,
             last_exit: None,
             readiness: Readiness::Ready,
             next_attempt: None,
+            allocations: 0,
         }
     }
 
@@ -317,10 +334,10 @@ mod tests {
         let words = [OsString::from("sleep"), OsString::from("100")];
         assert_eq!(
             report(&words).to_string(),
-            "status=running\nnow=1795181994.5928707\nshould_be_up=1\ndelay=0\nbackoff=0\n\
-             lasttime=1795181993.5\napplication=9342\ntesting=0\nmanager=9340\nbackofflimit=10\n\
+            "status=running\nnow=1795181994.592870\nshould_be_up=1\ndelay=0\nbackoff=0\n\
+             lasttime=1795181993.500000\napplication=9342\ntesting=0\nmanager=9340\nbackofflimit=10\n\
              filename='/usr/bin/sleep'\nargs=['sleep', '100']\nuptime=1.1\nrestarts=0\n\
-             last_exit=none\nlast_exit_time=0\nreadiness=ready\nnext_attempt=none\n"
+             last_exit=none\nlast_exit_time=0\nreadiness=ready\nnext_attempt=none\nallocations=0\n"
         );
     }
 

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 
 use crate::messages::options::User as Message;
 use crate::sys::identity;
+use crate::wire::wire_struct;
 
 const PASSWD: &str = "/etc/passwd";
 const GROUP: &str = "/etc/group";
@@ -21,6 +22,8 @@ pub(crate) struct User {
     pub(crate) groups: Vec<u32>,
     pub(crate) home: String,
 }
+
+wire_struct!(User { name, uid, gid, groups, home });
 
 /// Looks a user up by name or, if it is a number, by uid.
 pub(crate) fn find(name_or_uid: &str) -> Result<User, String> {

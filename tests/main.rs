@@ -26,6 +26,8 @@ mod launch_failures;
 mod log_delivery;
 /// `logtail`: the end of a file and what comes.
 mod logtail;
+/// What memory the supervisor asks for once it runs: none.
+mod memory;
 /// One binary, several names: zdctl, zeoctl, zdrun, and the instance makers.
 mod names;
 /// One supervisor, one program, whatever is killed and whoever starts.

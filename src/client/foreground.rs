@@ -13,7 +13,7 @@ use crate::program;
 use crate::quote::joined;
 use crate::sys::process::{self, Fork};
 use crate::sys::spawn::{CANNOT_EXECUTE, Command};
-use crate::sys::{identity, signal};
+use crate::sys::{environment, identity, signal};
 use crate::vocabulary::{Ended, Signal};
 
 pub(super) fn foreground(client: &mut Client, arguments: &[OsString]) -> Exit {
@@ -56,11 +56,11 @@ pub(super) fn shell(client: &mut Client, arguments: &[OsString]) -> Exit {
 
 /// Replaces this process by the program; comes back with a status if it cannot.
 fn execute(client: &Client, words: &[OsString]) -> Exit {
-    let environment = merge::merged_environment(&client.settings);
+    environment::replace(&merge::merged_environment(&client.settings));
     let first = words.first().cloned().unwrap_or_default();
-    let found = program::find(&first, &environment, &client.base);
+    let found = program::find(&first, env::var_os("PATH").as_deref(), &client.base);
     let path = found.unwrap_or_else(|_| first.clone().into());
-    let error = match Command::new(&path, words, &environment) {
+    let error = match Command::new(&path, words) {
         Ok(command) => command.execute(),
         Err(error) => error,
     };

@@ -1,8 +1,9 @@
 //! What has to be there before a program or a supervisor can be started, and
-//! the fork that becomes the supervisor.
+//! the process that becomes the supervisor.
 
 use std::ffi::OsString;
 use std::fs;
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
@@ -11,12 +12,12 @@ use super::ask::{Held, Wait};
 use super::{Client, Exit, complain};
 use crate::config::merge;
 use crate::instance::{self, Survivor};
-use crate::launch::{Launch, Mode, Purpose};
+use crate::launch::{Launch, Mode, Purpose, SUPERVISOR_NAME};
 use crate::messages::client::{Complain, exit};
 use crate::messages::supervisor::LaunchError;
 use crate::protocol::Outcome;
-use crate::sys::identity;
 use crate::sys::process::{self, Fork};
+use crate::sys::{environment, identity, spawn};
 use crate::users::User;
 use crate::vocabulary::Pid;
 
@@ -35,17 +36,13 @@ impl Client {
     ) -> Result<Wait, Exit> {
         let user = self.user()?;
         self.create_directories(user.as_ref())?;
-        let again = match purpose {
-            Purpose::Run => "start wait\n",
-            Purpose::Stop => "stop wait\n",
-        };
         let mut wait = Wait::NOBODY;
         for _ in 0..ATTEMPTS {
             wait = self.launch_once(words, user.clone(), limit, purpose)?;
             if wait.held != Held::Outcome(Outcome::Rival) {
                 return Ok(wait);
             }
-            match self.hold(again, Some(limit))? {
+            match self.hold(purpose.request(), Some(limit))? {
                 Some(waited) if waited.held != Held::Closed => return Ok(waited),
                 _ => {}
             }
@@ -64,62 +61,79 @@ impl Client {
             complain(&Complain::CannotLaunch(&error));
             exit::FAILED
         };
-        let (ours, theirs) = UnixStream::pair().map_err(cannot)?;
-        let launch = self.launch_plan(words, user, Mode::Detached(theirs), purpose);
-        match process::fork().map_err(cannot)? {
-            Fork::Child => {
-                drop(ours);
-                process::exit_now((self.become_supervisor)(launch))
+        let (mut ours, theirs) = UnixStream::pair().map_err(cannot)?;
+        let launch = self.launch_plan(words, user, purpose);
+        let environment = merge::merged_environment(&self.settings);
+        let name = [SUPERVISOR_NAME.into(), self.paths.socket.clone().into()];
+        let pid = match spawn::spawn_self(&name, &environment, theirs.as_fd()) {
+            Ok(pid) => {
+                drop(theirs);
+                // If it ends before it has read this, that shows below.
+                let _ = launch.send(&mut ours);
+                pid
             }
-            Fork::Parent(pid) => {
-                drop(launch);
-                let wait = self.follow(ours, Some(limit));
-                if wait.held == Held::Closed {
-                    // It was killed, or lives and could not tell us.
-                    let request = match purpose {
-                        Purpose::Run => "start wait\n",
-                        Purpose::Stop => "stop wait\n",
-                    };
-                    if let Some(told) = self.hold(request, Some(limit))? {
-                        return Ok(told);
-                    }
+            // A copy of this process does as well.
+            Err(_) => match process::fork().map_err(cannot)? {
+                Fork::Child => {
+                    drop(ours);
+                    let mode = Mode::Detached(theirs);
+                    process::exit_now(self.become_supervisor(launch, mode))
                 }
-                if matches!(
-                    wait.held,
-                    Held::Closed | Held::Outcome(Outcome::Gone(_) | Outcome::Rival)
-                ) {
-                    process::wait_for(pid).map_err(cannot)?;
+                Fork::Parent(pid) => {
+                    drop(theirs);
+                    pid
                 }
-                Ok(wait)
+            },
+        };
+        let wait = self.follow(ours, Some(limit));
+        if wait.held == Held::Closed {
+            // It was killed, or lives and could not tell us.
+            if let Some(told) = self.hold(purpose.request(), Some(limit))? {
+                return Ok(told);
             }
         }
+        if matches!(wait.held, Held::Closed | Held::Outcome(Outcome::Gone(_) | Outcome::Rival)) {
+            process::wait_for(pid).map_err(cannot)?;
+        }
+        Ok(wait)
+    }
+
+    fn become_supervisor(&self, launch: Launch, mode: Mode) -> u8 {
+        environment::replace(&merge::merged_environment(&self.settings));
+        (self.supervise)(Box::new(launch), mode)
     }
 
     /// Turns this process into the supervisor; at the prompt, a child of it.
     pub(super) fn supervise_here(&self, words: &[OsString]) -> Result<Exit, Exit> {
         let user = self.user()?;
         self.create_directories(user.as_ref())?;
-        let launch = self.launch_plan(words, user, Mode::Attached, Purpose::Run);
+        let launch = self.launch_plan(words, user, Purpose::Run);
         if !self.at_prompt {
-            return Ok((self.become_supervisor)(launch));
+            return Ok(self.become_supervisor(launch, Mode::Attached));
         }
-        self.in_child(|| (self.become_supervisor)(launch))
+        self.in_child(|| self.become_supervisor(launch, Mode::Attached))
     }
 
-    fn launch_plan(
-        &self,
-        words: &[OsString],
-        user: Option<User>,
-        mode: Mode,
-        purpose: Purpose,
-    ) -> Launch {
+    fn launch_plan(&self, words: &[OsString], user: Option<User>, purpose: Purpose) -> Launch {
+        let settings = self.settings.clone();
         Launch {
-            settings: self.settings.clone(),
             words: words.to_vec(),
-            environment: merge::merged_environment(&self.settings),
             base: self.base.clone(),
             user,
-            mode,
+            socket: self.paths.socket.clone(),
+            pid_file: settings.pid_file.0,
+            directory: settings.directory.0,
+            umask: settings.umask.0,
+            transcript: settings.transcript.0,
+            event_log: settings.event_log,
+            start_test: settings.start_test_program.0,
+            backoff_limit: settings.backoff_limit.0,
+            forever: settings.forever.0,
+            exit_codes: settings.exit_codes.0,
+            stop_timeout: settings.stop_timeout.0,
+            start_timeout: settings.start_timeout.0,
+            settle_time: settings.settle_time.0,
+            hang_around: settings.hang_around.0,
             purpose,
         }
     }

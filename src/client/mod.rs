@@ -21,7 +21,7 @@ use crate::cli::Invocation;
 use crate::config::options::Settings;
 use crate::config::{Error, merge};
 use crate::instance::Paths;
-use crate::launch::Launch;
+use crate::launch::{Launch, Mode};
 use crate::messages::client::{Complain, Say, exit};
 use crate::messages::options::CommandLine;
 use crate::protocol::Status;
@@ -34,7 +34,7 @@ pub(crate) use self::commands::{help_text, supervisor_help_text};
 pub(crate) type Exit = u8;
 
 /// Turns the calling process into a supervisor; gives back its exit status.
-pub(crate) type BecomeSupervisor = fn(Launch) -> u8;
+pub(crate) type Supervise = fn(Box<Launch>, Mode) -> u8;
 
 pub(crate) struct Client {
     /// The program's name as it was typed.
@@ -44,7 +44,7 @@ pub(crate) struct Client {
     paths: Paths,
     /// The absolute directory that the command was given in.
     base: PathBuf,
-    become_supervisor: BecomeSupervisor,
+    supervise: Supervise,
     /// At the prompt: errors end a command and not the process.
     at_prompt: bool,
 }
@@ -54,12 +54,12 @@ impl Client {
         name: String,
         invocation: Invocation,
         base: PathBuf,
-        become_supervisor: BecomeSupervisor,
+        supervise: Supervise,
     ) -> Result<Client, Error> {
         let settings = merge::load(&invocation.given, &base)?;
         let paths = Paths::new(settings.socket_name.0.as_deref().unwrap_or(Path::new("/")));
         let client =
-            Client { name, invocation, settings, paths, base, become_supervisor, at_prompt: false };
+            Client { name, invocation, settings, paths, base, supervise, at_prompt: false };
         client.warn_of_settings();
         Ok(client)
     }

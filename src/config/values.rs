@@ -77,16 +77,27 @@ pub(crate) struct Seconds(pub(crate) Duration);
 
 impl Value for Seconds {
     fn set(&mut self, text: &str) -> Result<(), String> {
-        let is_decimal = text.trim().bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-        let seconds = text.trim().parse::<f64>().ok().filter(|_| is_decimal);
-        let length = seconds.and_then(|s| Duration::try_from_secs_f64(s).ok());
-        self.0 = length.ok_or_else(|| Complaint::NotSeconds(text).to_string())?;
+        self.0 = seconds(text.trim()).ok_or_else(|| Complaint::NotSeconds(text).to_string())?;
         Ok(())
     }
 
     fn show(&self) -> String {
-        self.0.as_secs_f64().to_string()
+        let fraction = format!(".{:09}", self.0.subsec_nanos());
+        format!("{}{}", self.0.as_secs(), fraction.trim_end_matches('0').trim_end_matches('.'))
     }
+}
+
+/// Decimal digits, a point among them or not. What is finer than a nanosecond
+/// does not count.
+fn seconds(text: &str) -> Option<Duration> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(whole) || !digits(fraction) || whole.len() + fraction.len() == 0 {
+        return None;
+    }
+    let seconds = if whole.is_empty() { 0 } else { whole.parse().ok()? };
+    let nanos = format!("{fraction:0<9}").get(..9)?.parse().ok()?;
+    Some(Duration::new(seconds, nanos))
 }
 
 /// Exit statuses separated by commas; -1 stands for death by a signal.

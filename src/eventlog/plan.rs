@@ -3,6 +3,7 @@
 
 use super::format::Layout;
 use crate::vocabulary::Level;
+use crate::wire::{Wire, wire_enum, wire_struct};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -96,3 +97,27 @@ pub(crate) enum Address {
 /// The number of a syslog facility, 0 to 23.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Facility(pub(crate) u8);
+
+wire_struct!(Plan { level, handlers, warnings });
+wire_struct!(HandlerPlan { level, layout, target });
+wire_enum!(Target { 0: Stream(stream), 1: File(plan), 2: Syslog(plan) });
+wire_enum!(Stream { 0: Stdout, 1: Stderr });
+wire_struct!(FilePlan { path, delay, rotation });
+wire_struct!(Rotation { old_files, rule });
+wire_enum!(Rule { 0: Size(bytes), 1: Time(period) });
+wire_struct!(Period { unit, interval });
+wire_enum!(Unit { 0: Second, 1: Minute, 2: Hour, 3: Day, 4: Midnight, 5: Weekday(day) });
+wire_struct!(SyslogPlan { address, facility });
+wire_struct!(Facility(0));
+wire_struct!(Level(0));
+wire_enum!(Address { 0: Local(path), 1: Remote(address) });
+
+impl Wire for SocketAddr {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.to_string().put(out);
+    }
+
+    fn take(from: &mut &[u8]) -> Option<Self> {
+        String::take(from)?.parse().ok()
+    }
+}

@@ -6,7 +6,7 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
-use super::supervisor::Errno;
+use super::errno::Errno;
 use crate::quote::{Quoted, QuotedList, quoted};
 use crate::vocabulary::{Pid, Signal};
 

@@ -1,7 +1,7 @@
 //! What the event log says: about its own configuration, about files it cannot
 //! open, and, in the log itself, about records that it could not keep.
 
-use super::supervisor::Errno;
+use super::errno::Errno;
 use crate::quote::quoted;
 use std::fmt;
 use std::io;

@@ -3,6 +3,7 @@
 //! Decides nothing and prints nothing.
 
 pub(crate) mod client;
+pub(crate) mod errno;
 pub(crate) mod eventlog;
 #[cfg(test)]
 mod golden;

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::io;
 
-use super::supervisor::Errno;
+use super::errno::Errno;
 use crate::quote::quoted;
 
 /// The command line as such.

@@ -6,7 +6,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use super::supervisor::Errno;
+use super::errno::Errno;
 
 /// What was done, and how to ask.
 #[derive(Debug)]

@@ -1,13 +1,14 @@
 //! What the supervisor says: in the event log, to the client that launched it,
 //! and over the control socket.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
 
+use super::errno::Errno;
 use crate::quote::{Quoted, QuotedList};
 use crate::vocabulary::{Ended, Level, Pid, Signal};
 
@@ -183,18 +184,6 @@ impl fmt::Display for Stray<'_> {
     }
 }
 
-/// `[Errno 2] No such file or directory`, as users of 5.2.1 know it.
-pub(crate) struct Errno<'a>(pub(crate) &'a io::Error);
-
-impl fmt::Display for Errno<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(number) = self.0.raw_os_error() else { return write!(f, "{}", self.0) };
-        let text = self.0.to_string();
-        let text = text.rsplit_once(" (os error ").map_or(text.as_str(), |(text, _)| text);
-        write!(f, "[Errno {number}] {text}")
-    }
-}
-
 /// `can't exec './x': [Errno 2] No such file or directory`
 pub(crate) struct CannotExecute<'a> {
     pub(crate) path: &'a Path,
@@ -211,18 +200,49 @@ impl fmt::Display for CannotExecute<'_> {
 /// Why a supervisor does not come to be. What the user is told after `Error: `.
 #[derive(Debug)]
 pub(crate) enum LaunchError<'a> {
-    CannotFindOnPath { program: &'a [u8], path: &'a [OsString] },
-    CannotStat { program: &'a [u8] },
-    NoPermissionToRun { program: &'a [u8] },
+    CannotFindOnPath {
+        program: &'a [u8],
+        path: &'a [OsString],
+    },
+    CannotStat {
+        program: &'a [u8],
+    },
+    NoPermissionToRun {
+        program: &'a [u8],
+    },
     NulInWord,
-    Unable { verb: &'a str, path: &'a Path, error: &'a io::Error },
-    UnableToSwitch { user: &'a str, error: &'a io::Error },
-    SocketPathTooLong { path: &'a Path, longest: usize },
+    /// It was called by the name of a launched supervisor, and nobody launched it.
+    NotLaunched,
+    Unable {
+        verb: &'a str,
+        path: &'a Path,
+        error: &'a io::Error,
+    },
+    UnableToSwitch {
+        user: &'a str,
+        error: &'a io::Error,
+    },
+    SocketPathTooLong {
+        path: &'a Path,
+        longest: usize,
+    },
     NotASocket(&'a Path),
-    Rival { socket: &'a Path, status: &'a str },
-    HolderSilent { socket: &'a Path, record: &'a Path },
-    Doubtful { pid: Pid, record: &'a Path },
-    ForeignRecord { path: &'a Path, owner: u32 },
+    Rival {
+        socket: &'a Path,
+        status: &'a str,
+    },
+    HolderSilent {
+        socket: &'a Path,
+        record: &'a Path,
+    },
+    Doubtful {
+        pid: Pid,
+        record: &'a Path,
+    },
+    ForeignRecord {
+        path: &'a Path,
+        owner: u32,
+    },
     System(&'a io::Error),
 }
 
@@ -237,6 +257,9 @@ impl fmt::Display for LaunchError<'_> {
             }
             LaunchError::NoPermissionToRun { program } => {
                 write!(f, "no permission to run program {}", Quoted(program))
+            }
+            LaunchError::NotLaunched => {
+                f.write_str("this name is for supervisors that zdaemon itself launches")
             }
             LaunchError::NulInWord => {
                 f.write_str("a NUL byte cannot be part of a program word or the environment")
@@ -289,7 +312,7 @@ impl fmt::Display for LaunchError<'_> {
 #[derive(Debug)]
 pub(crate) enum WaiterNote<'a> {
     EndedEarly { pid: Pid, ended: Ended },
-    OutputLine(&'a str),
+    OutputLine(&'a [u8]),
     NextAttempt { seconds: u32 },
 }
 
@@ -299,7 +322,9 @@ impl fmt::Display for WaiterNote<'_> {
             WaiterNote::EndedEarly { pid, ended } => {
                 write!(f, "the program (pid {pid}) ended before it was up: {ended}")
             }
-            WaiterNote::OutputLine(line) => write!(f, "  {line}"),
+            WaiterNote::OutputLine(line) => {
+                write!(f, "  {}", Path::new(OsStr::from_bytes(line)).display())
+            }
             WaiterNote::NextAttempt { seconds } => write!(f, "next attempt in {seconds} s"),
         }
     }

@@ -7,6 +7,8 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
+use super::errno::Errno;
+
 /// A line, or the way that lines make sections.
 #[derive(Debug)]
 pub(crate) enum Structure<'a> {
@@ -123,24 +125,8 @@ impl fmt::Display for Directive<'_> {
             TooDeep { most } => write!(f, "more than {most} files that include each other"),
             Unreadable { path, error } => {
                 let path = path.display();
-                write!(f, "error opening file {path}: {}: '{path}'", Numbered(error))
+                write!(f, "error opening file {path}: {}: '{path}'", Errno(error))
             }
-        }
-    }
-}
-
-/// `[Errno 2] No such file or directory`, as Python shows a system error.
-struct Numbered<'a>(&'a io::Error);
-
-impl fmt::Display for Numbered<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = self.0.to_string();
-        match self.0.raw_os_error() {
-            Some(number) => {
-                let text = text.trim_end_matches(&format!(" (os error {number})"));
-                write!(f, "[Errno {number}] {text}")
-            }
-            None => f.write_str(&text),
         }
     }
 }

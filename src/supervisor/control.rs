@@ -3,7 +3,7 @@
 //! never block, an idle limit, and only root and our own user let in. What a
 //! request means is its caller's business.
 
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -60,7 +60,8 @@ struct Connection {
 
 pub(crate) struct Control {
     listener: UnixListener,
-    seats: [Option<Connection>; SEATS],
+    /// Never more than were reserved: as many as were ever taken at once.
+    seats: Vec<Option<Connection>>,
     /// The number of seats that the limit of descriptors allows.
     usable: usize,
     /// The seats' request buffers; pages that nobody uses cost nothing.
@@ -70,13 +71,14 @@ pub(crate) struct Control {
 }
 
 impl Control {
-    pub(crate) fn new(listener: UnixListener) -> Control {
+    /// Ready for replies of as many bytes without asking for memory.
+    pub(crate) fn new(listener: UnixListener, longest_reply: usize) -> Control {
         Control {
             listener,
-            seats: [const { None }; SEATS],
+            seats: Vec::with_capacity(SEATS),
             usable: descriptor::limit().saturating_sub(RESERVED).clamp(FEWEST_SEATS, SEATS),
             arena: vec![0; SEATS * LINE].into_boxed_slice(),
-            reply: String::with_capacity(4096),
+            reply: String::with_capacity(longest_reply),
         }
     }
 
@@ -85,9 +87,7 @@ impl Control {
         let _ = stream.set_nonblocking(true);
         let mut connection = Connection::new(stream, identity::effective_uid(), now);
         connection.waiting = Some(Waiting::ForUp);
-        if let Some(seat) = self.seats.first_mut() {
-            *seat = Some(connection);
-        }
+        self.seats.push(Some(connection));
     }
 
     /// The listener's watch, then one a seat.
@@ -105,7 +105,7 @@ impl Control {
     /// Serves whoever is ready. `watches` as `watch` filled them.
     pub(crate) fn serve(&mut self, now: Mono, watches: &[Watch], who: &mut dyn Answer) {
         let ready = |index: usize| watches.get(index).is_some_and(Watch::is_ready);
-        for seat in 0..SEATS {
+        for seat in 0..self.seats.len() {
             if ready(seat + 1) {
                 self.serve_seat(seat, now, who);
             }
@@ -139,9 +139,12 @@ impl Control {
     /// An empty seat, or that of the client that has been silent the longest.
     /// None if all are waiting for events: a newcomer does not displace them.
     fn free_seat(&mut self) -> Option<usize> {
-        let mut usable = self.seats.iter().take(self.usable);
-        if let Some(seat) = usable.position(Option::is_none) {
+        if let Some(seat) = self.seats.iter().position(Option::is_none) {
             return Some(seat);
+        }
+        if self.seats.len() < self.usable {
+            self.seats.push(None);
+            return Some(self.seats.len() - 1);
         }
         let silent = self.seats.iter().enumerate().filter_map(|(index, seat)| {
             seat.as_ref().filter(|c| c.waiting.is_none()).map(|c| (c.idle_until, index))
@@ -178,13 +181,15 @@ impl Control {
         self.seats.iter().flatten().any(|connection| connection.waiting == Some(waiting))
     }
 
-    /// Sends a line to everybody who waits for something.
-    pub(crate) fn note(&mut self, waiting: Waiting, note: &dyn fmt::Display) {
+    /// Sends lines to everybody who waits for something.
+    pub(crate) fn note(&mut self, waiting: Waiting, notes: &str) {
         for connection in self.seats.iter_mut().flatten() {
             if connection.waiting == Some(waiting) {
-                self.reply.clear();
-                let _ = writeln!(self.reply, "note={note}");
-                connection.send(&self.reply);
+                for note in notes.lines() {
+                    self.reply.clear();
+                    let _ = writeln!(self.reply, "note={note}");
+                    connection.send(&self.reply);
+                }
             }
         }
     }

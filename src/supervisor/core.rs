@@ -10,8 +10,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::claim::Claim;
-use super::control::Waiting;
 use super::machine::{Action, Event, Machine, Phase, Policy, Reply, Up};
+use super::outbox::Outbox;
 use super::output::{Change, Output};
 use super::pid_file::PidFile;
 use super::readiness::{Readiness, Verdict};
@@ -19,7 +19,6 @@ use super::start_test::StartTest;
 use crate::eventlog::EventLog;
 use crate::instance::Identity;
 use crate::messages::supervisor::{LogMessage, Stray};
-use crate::protocol::Outcome;
 use crate::sys::clock;
 use crate::sys::poll::{Watch, poll};
 use crate::sys::process::{self, Reaped};
@@ -75,12 +74,6 @@ impl Adopted {
     }
 }
 
-/// A line for clients that wait.
-pub(super) enum Announcement {
-    Note(Waiting, String),
-    Tell(Waiting, Outcome),
-}
-
 pub(super) struct Core {
     pub(super) recipe: Recipe,
     pub(super) machine: Machine,
@@ -98,11 +91,13 @@ pub(super) struct Core {
     pub(super) subreaper: bool,
     /// Whether somebody waits for the program to be up.
     pub(super) audience: bool,
-    pub(super) announcements: Vec<Announcement>,
+    pub(super) outbox: Outbox,
     pub(super) reply: Option<Reply>,
     /// When strays that are not our children are looked for again.
     pub(super) check_at: Option<Mono>,
     pub(super) finished: Option<u8>,
+    /// How often memory had been asked for when the loop began.
+    pub(super) allocations_before: u64,
 }
 
 impl Core {

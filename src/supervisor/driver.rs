@@ -6,14 +6,15 @@
 use std::os::fd::AsFd;
 
 use super::control::{Control, SEATS, Waiting};
-use super::core::{Announcement, Core};
+use super::core::Core;
 use super::machine::Event;
+use super::outbox::Letter;
 use crate::instance::Survivor;
 use crate::launch::Purpose;
 use crate::protocol::Outcome;
-use crate::sys::clock;
 use crate::sys::poll::{Watch, poll};
 use crate::sys::signal::{Caught, SelfPipe};
+use crate::sys::{clock, heap, stack};
 use crate::vocabulary::{Ended, Mono, Signal};
 
 /// Signals, output, exec outcome and end of an adopted program stand before
@@ -22,14 +23,17 @@ const OWN_WATCHES: usize = 4;
 const ALL_WATCHES: usize = OWN_WATCHES + 1 + SEATS;
 
 pub(super) struct Supervisor {
-    pub(super) core: Core,
+    pub(super) core: Box<Core>,
     pub(super) control: Control,
     pub(super) signals: SelfPipe,
+    /// It has once had nothing to wait for but events.
+    pub(super) settled: bool,
 }
 
 impl Supervisor {
     /// Runs to the end; the exit status of the supervisor.
     pub(super) fn run(mut self, survivor: Survivor, purpose: Purpose) -> u8 {
+        self.core.allocations_before = heap::allocations();
         let now = clock::monotonic();
         self.core.audience = self.control.anyone_waits(Waiting::ForUp);
         match (survivor, purpose) {
@@ -59,6 +63,9 @@ impl Supervisor {
         let now = clock::monotonic();
         let deadline = if self.signals.is_pending() { Some(now) } else { self.deadline() };
         let timeout = deadline.map(|deadline| deadline.since(now));
+        if timeout.is_none() && !std::mem::replace(&mut self.settled, true) {
+            stack::give_back();
+        }
         if poll(&mut watches, timeout).is_err() {
             return;
         }
@@ -79,7 +86,7 @@ impl Supervisor {
         }
         // Whoever asks in this turn does not wait for what has happened before.
         self.announce();
-        self.control.serve(now, clients, &mut self.core);
+        self.control.serve(now, clients, &mut *self.core);
         self.pass_deadlines(now);
     }
 
@@ -145,12 +152,15 @@ impl Supervisor {
 
     /// Passes on to waiting clients what the last turn brought.
     fn announce(&mut self) {
-        let now = clock::monotonic();
-        for announcement in self.core.announcements.drain(..) {
-            match announcement {
-                Announcement::Note(waiting, note) => self.control.note(waiting, &note),
-                Announcement::Tell(waiting, outcome) => self.control.tell(waiting, outcome, now),
+        if !self.core.outbox.is_empty() {
+            let now = clock::monotonic();
+            for letter in self.core.outbox.letters() {
+                match letter {
+                    Letter::Notes(waiting, notes) => self.control.note(waiting, notes),
+                    Letter::Tell(waiting, outcome) => self.control.tell(waiting, outcome, now),
+                }
             }
+            self.core.outbox.clear();
         }
         self.core.audience = self.control.anyone_waits(Waiting::ForUp);
     }

@@ -8,6 +8,7 @@ mod control;
 mod core;
 mod driver;
 mod machine;
+mod outbox;
 mod output;
 mod pid_file;
 mod readiness;
@@ -18,4 +19,4 @@ mod start_test;
 mod stray;
 mod telling;
 
-pub(crate) use self::setup::run;
+pub(crate) use self::setup::{run, run_launched};

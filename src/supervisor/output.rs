@@ -65,7 +65,7 @@ impl Output {
             file,
             dropped: 0,
             buffer: vec![0; CHUNK].into_boxed_slice(),
-            tail: Tail { bytes: [0; TAIL], length: 0 },
+            tail: Tail::new(),
         };
         output.take_standard_streams()?;
         Ok(output)
@@ -254,11 +254,15 @@ fn is_fifo(path: &Path) -> bool {
 
 /// The last bytes of the output.
 struct Tail {
-    bytes: [u8; TAIL],
+    bytes: Box<[u8]>,
     length: usize,
 }
 
 impl Tail {
+    fn new() -> Tail {
+        Tail { bytes: vec![0; TAIL].into_boxed_slice(), length: 0 }
+    }
+
     fn keep(&mut self, new: &[u8]) {
         let new = new.get(new.len().saturating_sub(TAIL)..).unwrap_or(new);
         let overflow = (self.length + new.len()).saturating_sub(TAIL);
@@ -313,7 +317,7 @@ mod tests {
 
     #[test]
     fn the_tail_is_the_last_bytes_whatever_the_pieces_were() {
-        let mut tail = Tail { bytes: [0; TAIL], length: 0 };
+        let mut tail = Tail::new();
         let all: Vec<u8> = (0..5000_u32).map(|n| (n % 251) as u8).collect();
         for size in [1, 3, 700, 1024, 2000] {
             tail.length = 0;

@@ -2,20 +2,21 @@
 //! report, a signal; and the text of the reply.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use super::control::{After, Answer, Waiting};
 use super::core::Core;
 use super::machine::{Event, Phase, Reply, Up, Wish};
 use crate::messages::supervisor::{ControlReply, LogMessage};
 use crate::protocol::{self, Hold, Outcome, REQUESTS, Report, Request};
-use crate::sys::{clock, process};
+use crate::sys::{clock, heap, process};
 use crate::vocabulary::{Mono, Pid, Signal};
 
 impl Core {
     fn report(&self) -> Report<'_> {
         let (now, wall) = (clock::monotonic(), clock::wall());
         let until = |at: Mono| at.since(now);
-        let epoch = |at: Mono| (wall + until(at)).as_secs_f64();
+        let epoch = |at: Mono| wall.saturating_add(until(at));
         let phase = self.machine.phase();
         let (delay, next) = match phase {
             Phase::BackingOff { until } | Phase::Clearing { respawn_at: until, .. } => {
@@ -31,24 +32,23 @@ impl Core {
         let program = self.machine.program();
         let since = self.program.last_spawn.filter(|_| program.is_some());
         Report {
-            now: wall.as_secs_f64(),
+            now: wall,
             should_be_up: self.machine.wish() == Wish::Up,
             delay,
             backoff: self.machine.backoff(),
-            last_spawn: self.program.last_spawn.map(|(_, wall)| wall.as_secs_f64()),
+            last_spawn: self.program.last_spawn.map(|(_, wall)| wall),
             program,
             testing: matches!(phase, Phase::Running { up: Up::Testing, .. }),
             supervisor: process::own_pid(),
             backoff_limit: self.recipe.policy.backoff_limit,
             file: &self.recipe.file,
             words: &self.recipe.words,
-            uptime: since.map_or(0.0, |(since, _)| now.since(since).as_secs_f64()),
+            uptime: since.map_or(Duration::ZERO, |(since, _)| now.since(since)),
             restarts: self.machine.restarts(),
-            last_exit: self.program.last_exit.map(|(ended, at)| (ended, at.as_secs_f64())),
+            last_exit: self.program.last_exit,
             readiness: readiness_of(phase),
-            next_attempt: next
-                .filter(|_| self.machine.wish() == Wish::Up)
-                .map(|at| until(at).as_secs_f64()),
+            next_attempt: next.filter(|_| self.machine.wish() == Wish::Up).map(until),
+            allocations: heap::allocations() - self.allocations_before,
         }
     }
 

@@ -3,6 +3,7 @@
 //! signals first, then whoever we are to be, then files, and the socket last,
 //! because whoever finds it may expect answers.
 
+use std::env;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::fd::AsFd;
@@ -14,11 +15,11 @@ use super::control::Control;
 use super::core::{Core, Program, Recipe};
 use super::driver::Supervisor;
 use super::machine::{Machine, Policy};
+use super::outbox::Outbox;
 use super::output::Output;
 use super::pid_file::{self, PidFile};
 use super::readiness::Readiness;
 use super::start_test::StartTest;
-use crate::config::options::Settings;
 use crate::eventlog::EventLog;
 use crate::instance::{Paths, Survivor};
 use crate::launch::{Launch, Mode};
@@ -27,7 +28,7 @@ use crate::program;
 use crate::protocol::Outcome;
 use crate::sys::descriptor::{self, StandardStream};
 use crate::sys::signal::{self, SelfPipe};
-use crate::sys::spawn::Command;
+use crate::sys::spawn::{self, Command};
 use crate::sys::{clock, identity, process};
 use crate::vocabulary::Signal;
 
@@ -68,29 +69,43 @@ fn unable(verb: &str, path: &Path, error: &io::Error) -> String {
     LaunchError::Unable { verb, path, error }.to_string()
 }
 
+/// Becomes the supervisor that the client at the inherited socket wants; comes
+/// back with its exit status when it ends.
+pub(crate) fn run_launched() -> u8 {
+    process::set_name(c"zdaemon");
+    let received = spawn::inherited_socket().and_then(|mut stream| {
+        let launch = Launch::receive(&mut stream)?;
+        Ok((launch, Mode::Detached(stream)))
+    });
+    match received {
+        Ok((launch, mode)) => run(launch, mode),
+        Err(_) => {
+            let _ = writeln!(io::stderr(), "Error: {}", LaunchError::NotLaunched);
+            2
+        }
+    }
+}
+
 /// Becomes the supervisor of the instance; comes back with its exit status when
 /// it ends. The launcher has been told whatever there is to tell.
-pub(crate) fn run(launch: Launch) -> u8 {
-    let report = match &launch.mode {
+pub(crate) fn run(launch: Box<Launch>, mode: Mode) -> u8 {
+    let report = match &mode {
         Mode::Detached(stream) => Some(stream.as_fd()),
         Mode::Attached => None,
     };
-    if descriptor::fill_standard().is_ok() {
-        descriptor::close_inherited(report);
-    }
+    descriptor::close_inherited(report);
+    let attached = matches!(mode, Mode::Attached);
+    let socket = launch.socket.clone();
     let purpose = launch.purpose;
-    let prepared = prepare(&launch);
-    match (prepared, launch.mode) {
+    let prepared = prepare(launch, attached);
+    match (prepared, mode) {
         (Ok((mut supervisor, survivor)), mode) => {
             if let Mode::Detached(stream) = mode {
                 supervisor.control.seat_launcher(stream, clock::monotonic());
             }
             supervisor.run(survivor, purpose)
         }
-        (Err(refusal), mode) => {
-            let socket = launch.settings.socket_name.0.unwrap_or_default();
-            refuse(refusal, mode, &socket)
-        }
+        (Err(refusal), mode) => refuse(refusal, mode, &socket),
     }
 }
 
@@ -136,16 +151,19 @@ impl Ownership {
     }
 }
 
-fn prepare(launch: &Launch) -> Result<(Supervisor, Survivor), Refusal> {
+/// On the heap, and in a function of its own, so that what is needed once takes
+/// none of the stack that the loop stands on for years.
+#[inline(never)]
+fn prepare(launch: Box<Launch>, attached: bool) -> Result<(Supervisor, Survivor), Refusal> {
     signal::reset_all();
     signal::disarm_write_signals()?;
     let signals = SelfPipe::catch(&CAUGHT)?;
-    let attached = matches!(launch.mode, Mode::Attached);
     if !attached {
-        process::start_session()?;
+        // An error means that it leads one already.
+        let _ = process::start_session();
     }
-    let paths = Paths::new(launch.settings.socket_name.0.as_deref().unwrap_or(Path::new("")));
-    let mut ownership = take_ownership(launch, &paths)?;
+    let paths = Paths::new(&launch.socket);
+    let mut ownership = take_ownership(&launch, &paths)?;
     let parts = match assemble(launch, &mut ownership.claim, &paths, attached) {
         Ok(parts) => parts,
         Err(why) => {
@@ -153,9 +171,13 @@ fn prepare(launch: &Launch) -> Result<(Supervisor, Survivor), Refusal> {
             return Err(Refusal::Because(why));
         }
     };
-    let control = Control::new(parts.listener);
     let survivor = ownership.survivor;
-    let mut core = Core {
+    Ok((build(parts, ownership, signals, attached), survivor))
+}
+
+#[inline(never)]
+fn build(parts: Parts, ownership: Ownership, signals: SelfPipe, attached: bool) -> Supervisor {
+    let mut core = Box::new(Core {
         machine: Machine::new(parts.recipe.policy.clone()),
         recipe: parts.recipe,
         readiness: Readiness::Off,
@@ -169,21 +191,31 @@ fn prepare(launch: &Launch) -> Result<(Supervisor, Survivor), Refusal> {
         pid_file: ownership.pid_file,
         subreaper: process::become_subreaper(),
         audience: false,
-        announcements: Vec::with_capacity(16),
+        outbox: Outbox::new(),
         reply: None,
         check_at: None,
         finished: None,
-    };
+        allocations_before: 0,
+    });
     if !core.subreaper {
         core.say(&LogMessage::NoSubreaper);
     }
     core.say(&LogMessage::SupervisorStarted);
     core.claim.launched();
-    Ok((Supervisor { core, control, signals }, survivor))
+    let control = Control::new(parts.listener, longest_reply(&core.recipe));
+    Supervisor { core, control, signals, settled: false }
+}
+
+/// The words of the program are in a status report; quoting makes four bytes of
+/// one at most. The rest of it, and any other reply, is short.
+fn longest_reply(recipe: &Recipe) -> usize {
+    let words: usize = recipe.words.iter().map(|word| 4 * word.len() + 4).sum();
+    2000 + 4 * recipe.file.as_os_str().len() + words
 }
 
 /// Claims the instance as the user we are to be, writes the pid file as the
 /// user whose directory it is in, and becomes that user for good.
+#[inline(never)]
 fn take_ownership(launch: &Launch, paths: &Paths) -> Result<Ownership, Refusal> {
     let claimed = match &launch.user {
         Some(user) => identity::while_user(user.uid, user.gid, &user.groups, || claim(paths))?,
@@ -194,7 +226,7 @@ fn take_ownership(launch: &Launch, paths: &Paths) -> Result<Ownership, Refusal> 
         Claimed::Theirs(status) => return Err(Refusal::Rival(status)),
     };
     let mut ownership = Ownership { claim, survivor, pid_file: None };
-    let pid_path = launch.settings.pid_file.0.as_deref();
+    let pid_path = launch.pid_file.as_deref();
     let result = write_pid_file_and_switch(launch, pid_path, &mut ownership);
     if let Err(why) = result {
         ownership.give_up();
@@ -232,42 +264,47 @@ struct Parts {
     listener: UnixListener,
 }
 
+#[inline(never)]
 fn assemble(
-    launch: &Launch,
+    mut launch: Box<Launch>,
     claim: &mut Claim,
     paths: &Paths,
     attached: bool,
 ) -> Result<Parts, String> {
-    let settings = &launch.settings;
     let null = OpenOptions::new().read(true).write(true).open(NULL);
     let null = null.map_err(|error| unable("open", Path::new(NULL), &error))?;
     if !attached {
-        process::set_umask(settings.umask.0);
+        process::set_umask(launch.umask);
     }
-    let mut log = EventLog::open(settings.event_log.clone(), clock::wall())
+    let mut log = EventLog::open(launch.event_log.take(), clock::wall())
         .map_err(|error| error.to_string())?;
     let mut say = |message: LogMessage<'_>| log.write(message.level(), &message, clock::wall());
     if !attached {
         say(LogMessage::Daemonizing);
-        if let Some(directory) = &settings.directory.0 {
-            std::env::set_current_dir(directory)
+        if let Some(directory) = &launch.directory {
+            env::set_current_dir(directory)
                 .map_err(|error| unable("change to directory", directory, &error))?;
             say(LogMessage::CurrentDirectory(directory));
         }
     }
+    let transcript = launch.transcript.take();
     let recipe = recipe(launch, attached)?;
     let listening = claim.listen()?;
     if listening.replaced_stale {
         say(LogMessage::StaleSocket(&paths.socket));
     }
-    let output = if attached { None } else { open_output(settings, &null, paths)? };
+    let output = if attached { None } else { open_output(transcript.as_deref(), &null, paths)? };
     Ok(Parts { recipe, output, null, log, listener: listening.listener })
 }
 
 /// Detaches the standard streams: from now on nothing of ours and nothing of
 /// the program reaches the launcher's terminal.
-fn open_output(settings: &Settings, null: &File, paths: &Paths) -> Result<Option<Output>, String> {
-    let path = settings.transcript.0.as_deref().unwrap_or(Path::new(NULL));
+fn open_output(
+    transcript: Option<&Path>,
+    null: &File,
+    paths: &Paths,
+) -> Result<Option<Output>, String> {
+    let path = transcript.unwrap_or(Path::new(NULL));
     // A survivor may still write to the FIFO of a supervisor that had one.
     let output = if path == Path::new(NULL) && !paths.output.exists() {
         for stream in [StandardStream::Output, StandardStream::Error] {
@@ -284,29 +321,29 @@ fn open_output(settings: &Settings, null: &File, paths: &Paths) -> Result<Option
     Ok(output)
 }
 
-fn recipe(launch: &Launch, attached: bool) -> Result<Recipe, String> {
-    let settings = &launch.settings;
+fn recipe(launch: Box<Launch>, attached: bool) -> Result<Recipe, String> {
+    let launch = *launch;
     let first = launch.words.first().map(|word| word.as_os_str()).unwrap_or_default();
-    let file = program::find(first, &launch.environment, &launch.base)?;
+    let search = env::var_os("PATH");
+    let file = program::find(first, search.as_deref(), &launch.base)?;
     let nul = |_| LaunchError::NulInWord.to_string();
-    let command = Command::new(&file, &launch.words, &launch.environment).map_err(nul)?;
-    let test_words = &settings.start_test_program.0;
-    let test = (!test_words.is_empty()).then(|| {
+    let command = Command::new(&file, &launch.words).map_err(nul)?;
+    let tested = !launch.start_test.is_empty();
+    let test = tested.then(|| {
         // Where we are by now: in `directory`.
-        let here = std::env::current_dir().unwrap_or_else(|_| launch.base.clone());
-        StartTest::new(test_words, &launch.environment, here)
+        let here = env::current_dir().unwrap_or(launch.base);
+        StartTest::new(launch.start_test, here)
     });
-    let stop_timeout = settings.stop_timeout.0;
     let policy = Policy {
-        backoff_limit: settings.backoff_limit.0,
-        forever: settings.forever.0,
-        exit_codes: settings.exit_codes.0.clone(),
-        stop_timeout: (!stop_timeout.is_zero()).then_some(stop_timeout),
-        start_timeout: settings.start_timeout.0,
-        settle_time: settings.settle_time.0,
-        hang_around: settings.hang_around.0,
-        tested: test.is_some(),
+        backoff_limit: launch.backoff_limit,
+        forever: launch.forever,
+        exit_codes: launch.exit_codes,
+        stop_timeout: (!launch.stop_timeout.is_zero()).then_some(launch.stop_timeout),
+        start_timeout: launch.start_timeout,
+        settle_time: launch.settle_time,
+        hang_around: launch.hang_around,
+        tested,
         attached,
     };
-    Ok(Recipe { command, file, words: launch.words.clone(), test, policy })
+    Ok(Recipe { command, file, words: launch.words, test, policy })
 }

@@ -2,6 +2,7 @@
 //! its trouble told once. When it runs, and what its end means, is the business
 //! of `readiness`.
 
+use std::env;
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
@@ -12,7 +13,6 @@ use crate::vocabulary::Pid;
 
 pub(super) struct StartTest {
     pub(super) words: Vec<OsString>,
-    environment: Vec<(OsString, OsString)>,
     /// Relative names count from here.
     base: PathBuf,
     /// None until it has been found, and again when it could not be executed.
@@ -25,21 +25,9 @@ pub(super) struct StartTest {
 }
 
 impl StartTest {
-    pub(super) fn new(
-        words: &[OsString],
-        environment: &[(OsString, OsString)],
-        base: PathBuf,
-    ) -> StartTest {
-        let (words, environment) = (words.to_vec(), environment.to_vec());
-        let mut test = StartTest {
-            words,
-            environment,
-            base,
-            command: None,
-            exec: None,
-            leader: None,
-            complained: false,
-        };
+    pub(super) fn new(words: Vec<OsString>, base: PathBuf) -> StartTest {
+        let mut test =
+            StartTest { words, base, command: None, exec: None, leader: None, complained: false };
         // If not now, then at the first run, which tells why.
         test.command = test.find().ok();
         test
@@ -47,8 +35,9 @@ impl StartTest {
 
     fn find(&self) -> io::Result<Command> {
         let first = self.words.first().map(OsString::as_os_str).unwrap_or_default();
-        let file = program::find(first, &self.environment, &self.base).map_err(io::Error::other)?;
-        Command::new(&file, &self.words, &self.environment)
+        let search = env::var_os("PATH");
+        let file = program::find(first, search.as_deref(), &self.base).map_err(io::Error::other)?;
+        Command::new(&file, &self.words)
     }
 
     pub(super) fn spawn(&mut self, streams: Streams<'_>) -> io::Result<Pid> {

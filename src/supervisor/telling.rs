@@ -4,27 +4,26 @@
 use std::fmt::Display;
 
 use super::control::Waiting;
-use super::core::{Announcement, Core};
+use super::core::Core;
 use super::machine::{Note, Tell};
 use crate::messages::supervisor::{LogMessage, Stray, WaiterNote};
 use crate::protocol::Outcome;
 
 impl Core {
     pub(super) fn tell(&mut self, tell: Tell) {
-        let told = match tell {
+        match tell {
             Tell::Up(pid) => {
                 self.say(&LogMessage::Up(pid));
-                Announcement::Tell(Waiting::ForUp, Outcome::Up(pid))
+                self.outbox.tell(Waiting::ForUp, Outcome::Up(pid));
             }
-            Tell::Late => Announcement::Tell(Waiting::ForUp, Outcome::Late),
+            Tell::Late => self.outbox.tell(Waiting::ForUp, Outcome::Late),
             Tell::Down { for_good } => {
                 if for_good {
-                    self.announcements.push(Announcement::Tell(Waiting::ForUp, Outcome::Down));
+                    self.outbox.tell(Waiting::ForUp, Outcome::Down);
                 }
-                Announcement::Tell(Waiting::ForDown, Outcome::Down)
+                self.outbox.tell(Waiting::ForDown, Outcome::Down);
             }
-        };
-        self.announcements.push(told);
+        }
     }
 
     pub(super) fn note(&mut self, note: Note) {
@@ -67,13 +66,13 @@ impl Core {
     /// Tells everybody who waits: also a `restart` wants to know what was killed.
     pub(super) fn tell_all(&mut self, what: &dyn Display) {
         self.tell_waiters(what);
-        self.announcements.push(Announcement::Note(Waiting::ForDown, what.to_string()));
+        self.outbox.note(Waiting::ForDown, what);
     }
 
     /// Tells those who wait for the program to be up.
     pub(super) fn tell_waiters(&mut self, what: &dyn Display) {
         if self.audience {
-            self.announcements.push(Announcement::Note(Waiting::ForUp, what.to_string()));
+            self.outbox.note(Waiting::ForUp, what);
         }
     }
 
@@ -81,10 +80,11 @@ impl Core {
     fn tell_tail(&mut self) {
         const LINES: usize = 10;
         let Some(output) = self.output.as_ref().filter(|_| self.audience) else { return };
-        let text = String::from_utf8_lossy(output.tail()).into_owned();
-        let lines: Vec<&str> = text.lines().collect();
-        for line in lines.iter().skip(lines.len().saturating_sub(LINES)) {
-            self.tell_waiters(&WaiterNote::OutputLine(line));
+        let text = output.tail().trim_ascii_end();
+        let mut ends = memchr::memrchr_iter(b'\n', text);
+        let last = ends.nth(LINES - 1).map_or(text, |end| text.get(end + 1..).unwrap_or(&[]));
+        for line in last.split(|byte| *byte == b'\n').filter(|_| !last.is_empty()) {
+            self.outbox.note(Waiting::ForUp, &WaiterNote::OutputLine(line));
         }
     }
 }

@@ -7,6 +7,9 @@
 pub(crate) mod calendar;
 pub(crate) mod clock;
 pub(crate) mod descriptor;
+pub(crate) mod entry;
+pub(crate) mod environment;
+pub(crate) mod heap;
 pub(crate) mod identity;
 pub(crate) mod lock;
 pub(crate) mod poll;
@@ -14,6 +17,7 @@ pub(crate) mod process;
 pub(crate) mod signal;
 pub(crate) mod socket;
 pub(crate) mod spawn;
+pub(crate) mod stack;
 pub(crate) mod umask;
 
 use std::io;

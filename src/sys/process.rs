@@ -1,5 +1,6 @@
 //! Processes: fork, sessions, signals to them, reaping, how they ended.
 
+use std::ffi::CStr;
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 
@@ -22,6 +23,12 @@ pub(crate) fn fork() -> io::Result<Fork> {
 pub(crate) fn exit_now(status: u8) -> ! {
     // SAFETY: _exit does not return and touches no memory.
     unsafe { libc::_exit(libc::c_int::from(status)) }
+}
+
+/// The name that `ps` and the like show for this process, cut to 15 bytes.
+pub(crate) fn set_name(name: &CStr) {
+    // SAFETY: `name` is NUL-terminated and outlives the call.
+    unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
 }
 
 pub(crate) fn own_pid() -> i32 {

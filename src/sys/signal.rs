@@ -88,6 +88,8 @@ pub(crate) fn parse(text: &str) -> Option<(Signal, String)> {
 
 static PENDING: AtomicU64 = AtomicU64::new(0);
 static WAKE: AtomicI32 = AtomicI32::new(-1);
+/// The signals whose handler is `record`, a bit each.
+static CAUGHT: AtomicU64 = AtomicU64::new(0);
 
 extern "C" fn record(signal: libc::c_int, info: *mut libc::siginfo_t, _context: *mut libc::c_void) {
     // SAFETY: the call only gives the address of this thread's errno.
@@ -141,6 +143,7 @@ impl SelfPipe {
         WAKE.store(write.as_raw_fd(), Ordering::SeqCst);
         PENDING.store(0, Ordering::SeqCst);
         for signal in signals {
+            CAUGHT.fetch_or(1 << signal.0, Ordering::SeqCst);
             let handler = record as extern "C" fn(_, _, _) as libc::sighandler_t;
             set_action(signal.0, handler, libc::SA_SIGINFO | libc::SA_RESTART)?;
         }
@@ -187,6 +190,17 @@ pub(crate) fn disarm_write_signals() -> io::Result<()> {
         set_action(signal, handler, libc::SA_RESTART)?;
     }
     Ok(())
+}
+
+/// Gives every signal that a self-pipe has caught its default action and
+/// unblocks all: between fork and exec, in a process that began with
+/// `reset_all`. Async-signal-safe.
+pub(crate) fn reset_caught() {
+    let caught = CAUGHT.load(Ordering::SeqCst);
+    for signal in (1..FROM_KERNEL).filter(|n| caught & (1 << n) != 0) {
+        let _ = set_action(signal, libc::SIG_DFL, 0);
+    }
+    set_mask(&empty_set());
 }
 
 /// Gives every signal its default action and unblocks all, whatever was

@@ -6,8 +6,9 @@
 
 use std::ffi::{CString, OsString};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use super::process::{self, Fork};
@@ -20,47 +21,135 @@ pub(crate) const CANNOT_EXECUTE: u8 = 127;
 /// A program ready to be executed any number of times without memory.
 pub(crate) struct Command {
     path: CString,
-    /// What the pointers below point into.
-    _strings: [Vec<CString>; 2],
-    argv: Vec<*const libc::c_char>,
-    envp: Vec<*const libc::c_char>,
+    argv: Strings,
+}
+
+/// Texts as C functions expect a list of them.
+struct Strings {
+    /// What the pointers point into: moving a `CString` does not move its text.
+    _owned: Vec<CString>,
+    pointers: Vec<*const libc::c_char>,
+}
+
+impl Strings {
+    /// An error where a text holds a NUL byte.
+    fn new(texts: impl Iterator<Item = Vec<u8>>) -> io::Result<Strings> {
+        let owned = texts.map(CString::new).collect::<Result<Vec<_>, _>>()?;
+        let pointers = owned.iter().map(|text| text.as_ptr()).chain([std::ptr::null()]).collect();
+        Ok(Strings { _owned: owned, pointers })
+    }
+
+    fn of(words: &[OsString]) -> io::Result<Strings> {
+        Strings::new(words.iter().map(|word| word.as_bytes().to_vec()))
+    }
 }
 
 impl Command {
     /// `words` includes the name that the program is called by. An error where
     /// a word holds a NUL byte.
-    pub(crate) fn new(
-        path: &Path,
-        words: &[OsString],
-        environment: &[(OsString, OsString)],
-    ) -> io::Result<Command> {
-        let path = CString::new(path.as_os_str().as_bytes())?;
-        let words: Vec<CString> =
-            words.iter().map(|word| CString::new(word.as_bytes())).collect::<Result<_, _>>()?;
-        let environment: Vec<CString> = environment
-            .iter()
-            .map(|(name, value)| {
-                let mut entry = name.clone();
-                entry.push("=");
-                entry.push(value);
-                CString::new(entry.into_vec())
-            })
-            .collect::<Result<_, _>>()?;
-        // Moving a `Vec` or a `CString` does not move the text it owns.
-        let pointers = |strings: &[CString]| {
-            strings.iter().map(|s| s.as_ptr()).chain([std::ptr::null()]).collect::<Vec<_>>()
-        };
-        let (argv, envp) = (pointers(&words), pointers(&environment));
-        Ok(Command { path, _strings: [words, environment], argv, envp })
+    pub(crate) fn new(path: &Path, words: &[OsString]) -> io::Result<Command> {
+        Ok(Command { path: CString::new(path.as_os_str().as_bytes())?, argv: Strings::of(words)? })
     }
 
-    /// Replaces this process; comes back only with the error.
+    /// Replaces this process, with its environment; comes back only with the
+    /// error.
     pub(crate) fn execute(&self) -> io::Error {
-        // SAFETY: `path` is NUL-terminated; both arrays end with a null pointer
-        // and point into strings that `self` owns and never changes.
-        unsafe { libc::execve(self.path.as_ptr(), self.argv.as_ptr(), self.envp.as_ptr()) };
+        // SAFETY: `path` is NUL-terminated; the array ends with a null pointer
+        // and points into texts that `self` owns and never changes.
+        unsafe { libc::execv(self.path.as_ptr(), self.argv.pointers.as_ptr()) };
         io::Error::last_os_error()
     }
+}
+
+/// Where a process that executes this binary anew finds the socket to whoever
+/// started it.
+const INHERITED: RawFd = 3;
+
+/// Executes this binary anew in a session of its own, without copying this
+/// process first. An error where the binary cannot be found: there is no
+/// `/proc`.
+pub(crate) fn spawn_self(
+    words: &[OsString],
+    environment: &[(OsString, OsString)],
+    socket: BorrowedFd<'_>,
+) -> io::Result<Pid> {
+    let argv = Strings::of(words)?;
+    let envp = Strings::new(
+        environment.iter().map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes()].concat()),
+    )?;
+    let plan = SpawnPlan::new(socket)?;
+    let mut pid = 0;
+    // SAFETY: the plan is initialised, all texts are NUL-terminated, both arrays
+    // end with a null pointer, and everything lives through the call.
+    let errno = unsafe {
+        libc::posix_spawn(
+            &raw mut pid,
+            c"/proc/self/exe".as_ptr(),
+            &raw const plan.actions,
+            &raw const plan.attributes,
+            argv.pointers.as_ptr().cast(),
+            envp.pointers.as_ptr().cast(),
+        )
+    };
+    if errno != 0 {
+        return Err(io::Error::from_raw_os_error(errno));
+    }
+    Pid::new(pid).ok_or_else(|| io::Error::from(io::ErrorKind::Other))
+}
+
+/// What `posix_spawn` is told to do between the two.
+struct SpawnPlan {
+    actions: libc::posix_spawn_file_actions_t,
+    attributes: libc::posix_spawnattr_t,
+}
+
+impl SpawnPlan {
+    fn new(socket: BorrowedFd<'_>) -> io::Result<SpawnPlan> {
+        // SAFETY: an all-zero value of this plain C struct may be initialised.
+        let mut actions: libc::posix_spawn_file_actions_t = unsafe { std::mem::zeroed() };
+        // SAFETY: an all-zero value of this plain C struct may be initialised.
+        let mut attributes: libc::posix_spawnattr_t = unsafe { std::mem::zeroed() };
+        // SAFETY: valid for writes; initialised once.
+        spawn_result(unsafe { libc::posix_spawn_file_actions_init(&raw mut actions) })?;
+        // SAFETY: valid for writes; initialised once.
+        spawn_result(unsafe { libc::posix_spawnattr_init(&raw mut attributes) })?;
+        let mut plan = SpawnPlan { actions, attributes };
+        // SAFETY: initialised above.
+        spawn_result(unsafe {
+            libc::posix_spawn_file_actions_adddup2(
+                &raw mut plan.actions,
+                socket.as_raw_fd(),
+                INHERITED,
+            )
+        })?;
+        // SAFETY: initialised above.
+        spawn_result(unsafe { libc::posix_spawnattr_setflags(&raw mut plan.attributes, SETSID) })?;
+        Ok(plan)
+    }
+}
+
+impl Drop for SpawnPlan {
+    fn drop(&mut self) {
+        // SAFETY: initialised by `new`, destroyed once.
+        unsafe { libc::posix_spawn_file_actions_destroy(&raw mut self.actions) };
+        // SAFETY: initialised by `new`, destroyed once.
+        unsafe { libc::posix_spawnattr_destroy(&raw mut self.attributes) };
+    }
+}
+
+/// `POSIX_SPAWN_SETSID`, which not every version of our C bindings names.
+const SETSID: libc::c_short = 0x80;
+
+fn spawn_result(errno: libc::c_int) -> io::Result<()> {
+    if errno == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(errno)) }
+}
+
+/// The socket of `spawn_self`, in the process that it started.
+pub(crate) fn inherited_socket() -> io::Result<UnixStream> {
+    // SAFETY: F_SETFD takes an int and touches no memory.
+    check(unsafe { libc::fcntl(INHERITED, libc::F_SETFD, libc::FD_CLOEXEC) })?;
+    // SAFETY: the descriptor is open, and nothing of ours has been opened yet.
+    Ok(unsafe { OwnedFd::from_raw_fd(INHERITED) }.into())
 }
 
 /// Whose session and process group a child belongs to.
@@ -117,7 +206,7 @@ pub(crate) fn fork_held(
             if session == Session::Own {
                 let _ = process::start_session();
             }
-            signal::reset_all();
+            signal::reset_caught();
             let mut go = [0];
             if !descriptor::read(gate_read.as_fd(), &mut go).is_ok_and(|count| count == 1) {
                 process::exit_now(CANNOT_EXECUTE);

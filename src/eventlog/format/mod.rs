@@ -9,6 +9,7 @@ mod tests;
 
 use super::level::Shown;
 use crate::messages::eventlog::Problem;
+use crate::wire::{Wire, wire_enum, wire_struct};
 use spec::{Spec, Value};
 use std::ffi::{CStr, CString};
 use std::fmt::Display;
@@ -55,6 +56,9 @@ pub(crate) struct Record<'a> {
     /// `at` in the layout's date format.
     pub(crate) asctime: &'a str,
 }
+
+wire_struct!(Layout { pieces, date });
+wire_enum!(Piece { 0: Literal(text), 1: Field(field, spec) });
 
 impl Layout {
     /// Takes `text` apart. With `arbitrary_fields`, a field that nobody knows
@@ -148,6 +152,17 @@ enum Class {
     Text,
     Integer,
     Real,
+}
+
+/// By its place in the table.
+impl Wire for Field {
+    fn put(&self, out: &mut Vec<u8>) {
+        FIELDS.iter().position(|(_, field)| field == self).unwrap_or(0).put(out);
+    }
+
+    fn take(from: &mut &[u8]) -> Option<Self> {
+        FIELDS.get(usize::take(from)?).map(|(_, field)| *field)
+    }
 }
 
 impl Field {

@@ -4,6 +4,8 @@
 use std::fmt::{self, Display, Write as _};
 use std::io::Write as _;
 
+use crate::wire::{wire_enum, wire_struct};
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Align {
     Left,
@@ -48,6 +50,21 @@ pub(super) enum Value<'a> {
     Integer(i64),
     Real(f64),
 }
+
+wire_struct!(Spec { fill, align, plus, alternate, width, precision, kind, upper });
+wire_enum!(Align { 0: Left, 1: Right, 2: Center, 3: AfterSign });
+wire_enum!(Kind {
+    0: Text,
+    1: Quoted,
+    2: Decimal,
+    3: Hexadecimal,
+    4: Octal,
+    5: Binary,
+    6: Fixed,
+    7: Exponent,
+    8: General,
+    9: Percent,
+});
 
 impl Spec {
     pub(super) const PLAIN: Spec = Spec {

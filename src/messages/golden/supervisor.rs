@@ -76,6 +76,7 @@ pub(super) fn launch_errors() -> String {
         CannotStat { .. } => CannotStat { program: b"./x" },
         NoPermissionToRun { .. } => NoPermissionToRun { program: b"./x" },
         NulInWord => NulInWord,
+        NotLaunched => NotLaunched,
         Unable { .. } => Unable { verb: "open transcript", path: Path::new("/x"), error: error() },
         UnableToSwitch { .. } => UnableToSwitch { user: "x", error: error() },
         SocketPathTooLong { .. } => SocketPathTooLong { path: Path::new("/x"), longest: 1 },
@@ -91,7 +92,7 @@ pub(super) fn launch_errors() -> String {
 pub(super) fn notes() -> String {
     examples!("notes for a client that waits", WaiterNote<'static>, |m| m.to_string(),
         WaiterNote::EndedEarly { .. } => WaiterNote::EndedEarly { pid: pid(), ended: Ended::Exited(1) },
-        WaiterNote::OutputLine(_) => WaiterNote::OutputLine("a line of the transcript"),
+        WaiterNote::OutputLine(_) => WaiterNote::OutputLine(b"a line of the transcript"),
         WaiterNote::NextAttempt { .. } => WaiterNote::NextAttempt { seconds: 2 },
     )
 }

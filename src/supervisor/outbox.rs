@@ -1,0 +1,118 @@
+//! What clients that wait are to be told at the end of a turn: lines and
+//! outcomes, in their order. Holds them without asking for memory; what is more
+//! than it holds is not told. Sends nothing.
+
+use std::fmt::{self, Display, Write as _};
+use std::ops::Range;
+
+use super::control::Waiting;
+use crate::protocol::Outcome;
+
+/// For all notes of one turn. A stop that kills many strays names each of them.
+const TEXT: usize = 60 << 10;
+const LETTERS: usize = 32;
+
+pub(super) enum Letter<'a> {
+    /// One a line.
+    Notes(Waiting, &'a str),
+    Tell(Waiting, Outcome),
+}
+
+enum Entry {
+    Notes(Waiting, Range<usize>),
+    Tell(Waiting, Outcome),
+}
+
+pub(super) struct Outbox {
+    /// The texts of the notes; its capacity is never exceeded.
+    text: String,
+    entries: Vec<Entry>,
+}
+
+impl Outbox {
+    pub(super) fn new() -> Outbox {
+        Outbox { text: String::with_capacity(TEXT), entries: Vec::with_capacity(LETTERS) }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// A note that does not fit is left out whole. One note after the other for the
+    /// same clients is one entry.
+    pub(super) fn note(&mut self, waiting: Waiting, what: &dyn Display) {
+        let start = self.text.len();
+        let written = writeln!(Bounded(&mut self.text), "{what}");
+        let end = self.text.len();
+        let is_full = self.entries.len() == LETTERS;
+        match self.entries.last_mut() {
+            _ if written.is_err() => self.text.truncate(start),
+            Some(Entry::Notes(whom, range)) if *whom == waiting => range.end = end,
+            _ if is_full => self.text.truncate(start),
+            _ => self.entries.push(Entry::Notes(waiting, start..end)),
+        }
+    }
+
+    /// An outcome always has its place: there are few in a turn.
+    pub(super) fn tell(&mut self, waiting: Waiting, outcome: Outcome) {
+        if self.entries.len() == LETTERS {
+            self.entries.pop();
+        }
+        self.entries.push(Entry::Tell(waiting, outcome));
+    }
+
+    pub(super) fn letters(&self) -> impl Iterator<Item = Letter<'_>> {
+        self.entries.iter().map(|entry| match entry {
+            Entry::Notes(waiting, range) => {
+                Letter::Notes(*waiting, self.text.get(range.clone()).unwrap_or_default())
+            }
+            Entry::Tell(waiting, outcome) => Letter::Tell(*waiting, *outcome),
+        })
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.text.clear();
+        self.entries.clear();
+    }
+}
+
+/// A text that does not grow beyond its capacity.
+struct Bounded<'a>(&'a mut String);
+
+impl fmt::Write for Bounded<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        if text.len() > self.0.capacity() - self.0.len() {
+            return Err(fmt::Error);
+        }
+        self.0.push_str(text);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_is_left_out_and_outcomes_never_are() {
+        let mut outbox = Outbox::new();
+        let long = "x".repeat(TEXT / 2);
+        for n in 0..LETTERS {
+            outbox.note(Waiting::ForUp, &long);
+            outbox.note(Waiting::ForDown, &n);
+            outbox.note(Waiting::ForDown, &"too");
+        }
+        outbox.tell(Waiting::ForUp, Outcome::Down);
+        let letters: Vec<Letter<'_>> = outbox.letters().collect();
+        assert!(
+            matches!(letters[0], Letter::Notes(Waiting::ForUp, text) if text.len() == TEXT / 2 + 1)
+        );
+        assert!(
+            matches!(letters[1], Letter::Notes(Waiting::ForDown, text) if text.starts_with("0\ntoo\n1\n"))
+        );
+        assert!(letters.len() <= LETTERS);
+        assert!(matches!(letters.last(), Some(Letter::Tell(Waiting::ForUp, Outcome::Down))));
+        outbox.clear();
+        assert!(outbox.is_empty());
+    }
+}
