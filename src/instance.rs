@@ -8,7 +8,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::procfs::{self, StartTime};
+use crate::procfs::{self, StartTime, Stat};
 use crate::sys::descriptor::open_flags;
 use crate::sys::process;
 use crate::vocabulary::Pid;
@@ -77,7 +77,11 @@ impl fmt::Display for Identity {
 pub(crate) struct Record {
     pub(crate) boot: String,
     pub(crate) supervisor: Option<Identity>,
+    /// Stays until nothing that it left behind is alive.
     pub(crate) program: Option<Identity>,
+    /// When the program was last known to be there, or to have just ended:
+    /// whoever is of its session and older belongs to it for certain.
+    pub(crate) seen: Option<StartTime>,
 }
 
 impl fmt::Display for Record {
@@ -89,7 +93,10 @@ impl fmt::Display for Record {
                 None => write!(f, " {key}=none")?,
             }
         }
-        writeln!(f)
+        match self.seen {
+            Some(StartTime(ticks)) => writeln!(f, " seen={ticks}"),
+            None => writeln!(f),
+        }
     }
 }
 
@@ -104,7 +111,12 @@ impl Record {
         let boot = words.next()?.strip_prefix("boot=")?.to_string();
         let supervisor = parse_identity(words.next()?.strip_prefix("supervisor=")?)?;
         let program = parse_identity(words.next()?.strip_prefix("program=")?)?;
-        Some(Record { boot, supervisor, program })
+        // Not before the program is first told to end.
+        let seen = match words.next() {
+            Some(word) => Some(StartTime(word.strip_prefix("seen=")?.parse().ok()?)),
+            None => None,
+        };
+        Some(Record { boot, supervisor, program, seen })
     }
 }
 
@@ -129,6 +141,8 @@ pub(crate) enum Survivor {
     None,
     /// It is certain to be that program.
     Program(Pid),
+    /// It is gone; what it left behind is still of the session that it led.
+    Strays(Pid),
     /// A process has its number, and nothing here can tell whether it is the same.
     Doubtful(Pid),
 }
@@ -141,12 +155,13 @@ pub(crate) fn survivor(record: &Record) -> Survivor {
         return Survivor::None;
     }
     if !process::is_alive(program.pid) {
-        return Survivor::None;
+        return left_behind(record, program.pid);
     }
     match (program.start, procfs::stat(program.pid)) {
-        (Some(start), Some(stat)) if start == stat.start && !stat.zombie => {
-            Survivor::Program(program.pid)
+        (Some(start), Some(stat)) if start == stat.start && stat.zombie => {
+            left_behind(record, program.pid)
         }
+        (Some(start), Some(stat)) if start == stat.start => Survivor::Program(program.pid),
         (Some(_), Some(_)) => Survivor::None,
         // Every program of ours leads a session; a stranger with its number may
         // do so too.
@@ -154,6 +169,17 @@ pub(crate) fn survivor(record: &Record) -> Survivor {
             Survivor::Doubtful(program.pid)
         }
         _ => Survivor::None,
+    }
+}
+
+/// A session's number goes to nobody else while one of its members lives.
+fn left_behind(record: &Record, leader: Pid) -> Survivor {
+    let Some(seen) = record.seen else { return Survivor::None };
+    let is_stray = |stat: &Stat| stat.session == leader.get() && stat.start <= seen && !stat.zombie;
+    if procfs::processes().any(|(_, stat)| is_stray(&stat)) {
+        Survivor::Strays(leader)
+    } else {
+        Survivor::None
     }
 }
 
@@ -186,9 +212,10 @@ mod tests {
             boot: "6b1f".into(),
             supervisor: identity(12, Some(99)),
             program: identity(13, None),
+            seen: Some(StartTime(7)),
         };
         assert_eq!(Record::parse(&full.to_string()), Some(full.clone()));
-        let bare = Record { boot: String::new(), supervisor: None, program: None };
+        let bare = Record { boot: String::new(), supervisor: None, program: None, seen: None };
         assert_eq!(Record::parse(&bare.to_string()), Some(bare));
     }
 
@@ -198,6 +225,7 @@ mod tests {
             boot: "b".into(),
             supervisor: identity(12, Some(99)),
             program: identity(1313, Some(5)),
+            seen: Some(StartTime(77)),
         }
         .to_string();
         for length in 0..text.len() {
@@ -208,7 +236,8 @@ mod tests {
     #[test]
     fn a_recycled_process_number_is_not_the_program() {
         let me = Identity::of(Pid::new(process::own_pid()).expect("a pid"));
-        let mut record = Record { boot: procfs::boot_id(), supervisor: None, program: Some(me) };
+        let boot = procfs::boot_id();
+        let mut record = Record { boot, supervisor: None, program: Some(me), seen: None };
         assert_eq!(survivor(&record), Survivor::Program(me.pid));
         record.boot = "another-boot".into();
         assert_eq!(survivor(&record), Survivor::None);

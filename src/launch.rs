@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::eventlog::Plan;
 use crate::users::User;
-use crate::wire::{Wire, wire_struct};
+use crate::wire::{Wire, wire_enum, wire_struct};
 
 /// The name that a launched supervisor goes by among the processes.
 pub(crate) const SUPERVISOR_NAME: &str = "zdaemon-supervisor";
@@ -43,7 +43,29 @@ pub(crate) struct Launch {
     pub(crate) start_timeout: Duration,
     pub(crate) settle_time: Duration,
     pub(crate) hang_around: bool,
+    pub(crate) purpose: Purpose,
 }
+
+/// What a supervisor is launched for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To start the program, or to take over one that runs.
+    Run,
+    /// To stop what an earlier supervisor left running, and to start nothing.
+    Stop,
+}
+
+impl Purpose {
+    /// What a supervisor that is there already is asked for instead.
+    pub(crate) fn request(self) -> &'static str {
+        match self {
+            Purpose::Run => "start wait\n",
+            Purpose::Stop => "stop wait\n",
+        }
+    }
+}
+
+wire_enum!(Purpose { 0: Run, 1: Stop });
 
 wire_struct!(Launch {
     words,
@@ -63,6 +85,7 @@ wire_struct!(Launch {
     start_timeout,
     settle_time,
     hang_around,
+    purpose,
 });
 
 /// How the supervisor stands to whoever launched it.

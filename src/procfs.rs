@@ -10,7 +10,7 @@ use crate::vocabulary::Pid;
 
 /// The identity of a process beyond its recyclable number: when the kernel
 /// started it, in clock ticks since boot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct StartTime(pub(crate) u64);
 
 /// The parts of `/proc/PID/stat` that we use.

@@ -15,12 +15,15 @@ use crate::harness::{
 
 /// Somebody else at the socket's place, who lets `reply` answer every
 /// connection for as long as the tests run.
-fn impostor(sandbox: &Sandbox, reply: impl Fn(&mut UnixStream) + Send + 'static) {
+fn impostor(sandbox: &Sandbox, mut reply: impl FnMut(&mut UnixStream) + Send + 'static) {
     impostor_asked(sandbox, move |stream, _| reply(stream));
 }
 
 /// As above, for those to whom the request matters.
-fn impostor_asked(sandbox: &Sandbox, reply: impl Fn(&mut UnixStream, &[u8]) + Send + 'static) {
+fn impostor_asked(
+    sandbox: &Sandbox,
+    mut reply: impl FnMut(&mut UnixStream, &[u8]) + Send + 'static,
+) {
     let listener = UnixListener::bind(sandbox.path("zdsock")).expect("a socket");
     thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
@@ -85,13 +88,36 @@ fn nonsense_at_the_socket_is_no_status() {
     {
         let sandbox = Sandbox::with_runner("program sleep 1000");
         impostor(&sandbox, says(lie));
-        for command in ["status", "stop", "start", "restart", "wait", "kill"] {
+        for command in ["status", "stop", "start", "restart", "kill"] {
             let output = sandbox.zd(&[command]).exits(4);
             assert_eq!(output.stdout, "", "{lie:?}");
             assert!(output.stderr.contains("does not tell a status, but '"), "{output:?}");
         }
         assert!(!sandbox.zd(&["status"]).stderr.contains('\u{1}'));
     }
+}
+
+/// Who lets a connection go without a word may be short of something; that is
+/// no reason to call it dead, nor to wait for ever.
+#[test]
+fn a_supervisor_that_drops_connections_is_not_taken_for_none() {
+    for command in ["status", "stop", "start", "restart", "kill"] {
+        let sandbox = Sandbox::with_runner("program sleep 1000");
+        let mut dropped = 0;
+        impostor(&sandbox, move |stream| {
+            dropped += 1;
+            if dropped % 4 == 0 {
+                let _ =
+                    stream.write_all(b"status=running\napplication=4242424\noutcome=up 4242424\n");
+            }
+        });
+        let output = sandbox.zd(&[command]).exits(0);
+        assert!(!output.stdout.contains("not running"), "{command}: {output:?}");
+    }
+    let sandbox = Sandbox::with_runner("program sleep 1000");
+    impostor(&sandbox, |_| {});
+    sandbox.zd(&["status"]).exits(4).complains("does not tell a status, but ''");
+    sandbox.zd(&["stop"]).exits(4).complains("does not tell a status, but ''");
 }
 
 /// No process group and not everybody is signalled on a stranger's word.

@@ -144,6 +144,18 @@ fn a_stop_whose_supervisor_is_killed_meanwhile_still_stops_the_program() {
     sandbox.assert_clean(&["app.conf", "program", "termed"]);
 }
 
+/// `restart` ends the old program, even if nobody has looked after it.
+#[test]
+fn a_restart_without_a_supervisor_restarts_the_program() {
+    let (sandbox, program) = bereaved(LINES);
+    let restarted = sandbox.zd(&["restart"]).exits(0);
+    let expected = format!("\ndaemon process restarted, pid={}\n", restarted.pid());
+    assert_eq!(restarted.stdout, expected);
+    assert!(!is_alive(program));
+    assert_eq!(copies(&sandbox), [restarted.pid()]);
+    sandbox.stop(&FILES);
+}
+
 /// "true answers": the end of the supervisor is not that of the program.
 #[test]
 fn a_wait_whose_supervisor_is_killed_does_not_call_the_program_stopped() {

@@ -59,6 +59,48 @@ fn a_stray_deaf_to_sigterm_is_killed_and_named() {
     sandbox.holds_only(&["app.conf", "deaf", "parent"]);
 }
 
+/// A supervisor that is killed while it waits for a deaf stray to end, and that
+/// stray.
+fn killed_while_clearing() -> (Sandbox, i32) {
+    let sandbox = Sandbox::logged("program ./parent\nsettle-time 0\nstop-timeout 1");
+    let body = "[ -e deaf ] && exec sleep 1002\n\
+                sh -c 'trap \"\" TERM; echo $$ > deaf; exec sleep 1001' &\nexec sleep 1000";
+    sandbox.script("parent", body);
+    sandbox.zd(&["start"]).exits(0);
+    let pid = stray(&sandbox, "deaf");
+    sandbox.request("stop\n");
+    let supervisor = sandbox.supervisor();
+    sandbox.wait_for_event("sending SIGTERM");
+    send_signal(supervisor, Signal::SIGKILL);
+    wait_until("the supervisor is gone", || !is_alive(supervisor));
+    assert!(is_alive(pid));
+    (sandbox, pid)
+}
+
+/// "After `stop` returns 0, nothing that the program started is alive", also
+/// where the first one to be told was killed over it.
+#[test]
+fn a_stop_ends_the_strays_of_a_killed_supervisor() {
+    let (sandbox, pid) = killed_while_clearing();
+    sandbox.zd(&["status"]).exits(3).says("daemon manager not running");
+    let stopped = sandbox.zd(&["stop"]).exits(0);
+    assert!(stopped.stdout.ends_with("\ndaemon process stopped\n"), "{stopped:?}");
+    assert!(stopped.stderr.contains(&format!("pid {pid} (sleep) was left behind")), "{stopped:?}");
+    assert!(!is_alive(pid));
+    // Nothing was started to be stopped.
+    assert_eq!(count(&sandbox.events(), "spawned process"), 1, "{}", sandbox.events());
+    sandbox.holds_only(&["app.conf", "deaf", "events.log", "parent"]);
+}
+
+/// "Before a respawn the same is done"
+#[test]
+fn a_start_ends_the_strays_of_a_killed_supervisor_first() {
+    let (sandbox, pid) = killed_while_clearing();
+    sandbox.zd(&["start"]).exits(0);
+    assert!(!is_alive(pid));
+    sandbox.stop(&["app.conf", "deaf", "events.log", "parent"]);
+}
+
 /// A stopped stray cannot obey SIGTERM before it goes on.
 #[test]
 fn a_stopped_stray_ends_as_well() {

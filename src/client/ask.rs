@@ -28,6 +28,8 @@ const LONGEST_QUOTE: usize = 100;
 const LOOK_INTERVAL: Duration = Duration::from_secs(20);
 /// Before whoever gave no answer is asked again.
 const PAUSE: Duration = Duration::from_millis(10);
+/// The request that changes nothing.
+pub(super) const WAIT: &str = "wait\n";
 /// Between two questions to a supervisor that cannot hold a request.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -47,6 +49,11 @@ pub(super) enum Held {
 pub(super) struct Wait {
     pub(super) held: Held,
     pub(super) dots: u32,
+}
+
+impl Wait {
+    /// Nobody was there to wait for.
+    pub(super) const NOBODY: Wait = Wait { held: Held::Closed, dots: 0 };
 }
 
 impl Client {
@@ -154,9 +161,16 @@ impl Client {
                 continue;
             }
             let is_early = clock::monotonic().since(began) < ANSWER_LIMIT;
-            let again = lines.turned_away && held == Held::Closed && is_early;
-            match if again { self.send(line)? } else { None } {
-                Some(new) => lines = new,
+            // Whoever only waits must not begin anew: what it waits for may be over.
+            let silent = !lines.heard && line != WAIT;
+            let unheard = held == Held::Closed && (lines.turned_away || silent);
+            if !unheard {
+                return Ok(Some(watcher.end(held)));
+            }
+            let _ = poll::poll(&mut [], Some(PAUSE));
+            match self.send(line)? {
+                Some(new) if is_early => lines = new,
+                Some(_) => return Err(self.puzzled(&[])),
                 None => return Ok(Some(watcher.end(held))),
             }
         }
@@ -166,15 +180,15 @@ impl Client {
         let Some(mut stream) = self.connect()? else { return Ok(None) };
         // Whoever closes without listening to us may have said why.
         let _ = stream.write_all(line.as_bytes());
-        Ok(Some(Lines { stream, received: Vec::new(), turned_away: false }))
+        Ok(Some(Lines { stream, received: Vec::new(), heard: false, turned_away: false }))
     }
 
     /// Reads a held reply to its end.
     pub(super) fn follow(&self, stream: UnixStream, limit: Duration) -> Wait {
         let Ok(mut watcher) = Watcher::new(Some(limit)) else {
-            return Wait { held: Held::Closed, dots: 0 };
+            return Wait::NOBODY;
         };
-        let mut lines = Lines { stream, received: Vec::new(), turned_away: false };
+        let mut lines = Lines { stream, received: Vec::new(), heard: false, turned_away: false };
         let held = read_held(&mut lines, &mut watcher);
         watcher.end(held)
     }
@@ -186,7 +200,7 @@ impl Client {
         done: impl Fn(Option<&Status>) -> Option<Held>,
     ) -> Result<Wait, Exit> {
         let Ok(mut watcher) = Watcher::new(limit) else {
-            return Ok(Wait { held: Held::Closed, dots: 0 });
+            return Ok(Wait::NOBODY);
         };
         loop {
             if let Some(held) = done(self.status()?.as_ref()) {
@@ -226,6 +240,7 @@ fn read_held(lines: &mut Lines, watcher: &mut Watcher) -> Held {
         }
         let at_end = lines.read_some().is_err();
         while let Some(line) = lines.next() {
+            lines.heard = true;
             match Line::parse(&line) {
                 Line::Note(note) => complain(&Complain::Note(&Clean(note).to_string())),
                 Line::Error(why) => complain(&Complain::Error(&Clean(why))),
@@ -248,6 +263,8 @@ fn read_held(lines: &mut Lines, watcher: &mut Watcher) -> Held {
 struct Lines {
     stream: UnixStream,
     received: Vec<u8>,
+    /// Whether the other end has said anything.
+    heard: bool,
     turned_away: bool,
 }
 
@@ -290,7 +307,8 @@ impl Watcher {
     fn new(limit: Option<Duration>) -> io::Result<Watcher> {
         let signals = SelfPipe::catch(&[Signal::INT])?;
         let began = clock::monotonic();
-        Ok(Watcher { signals, began, end: limit.map(|limit| began.after(limit)), dots: 0 })
+        let end = limit.map(|limit| began.after(limit));
+        Ok(Watcher { signals, began, end, dots: 0 })
     }
 
     fn limit_to(&mut self, limit: Duration) {
@@ -330,7 +348,8 @@ impl Watcher {
         let _ = poll::poll(&mut watches, next.map(|next| next.since(now)));
         let [stream, signals] = &watches;
         if signals.is_ready() {
-            let _ = self.signals.drain().count();
+            self.signals.empty();
+            let _ = self.signals.take().count();
             return Some(Woken::Interrupted);
         }
         stream.is_ready().then_some(Woken::Ready)

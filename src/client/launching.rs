@@ -12,7 +12,7 @@ use super::ask::{Held, Wait};
 use super::{Client, Exit, complain};
 use crate::config::merge;
 use crate::instance::{self, Survivor};
-use crate::launch::{Launch, Mode, SUPERVISOR_NAME};
+use crate::launch::{Launch, Mode, Purpose, SUPERVISOR_NAME};
 use crate::messages::client::{Complain, exit};
 use crate::messages::supervisor::LaunchError;
 use crate::protocol::Outcome;
@@ -26,17 +26,23 @@ use crate::vocabulary::Pid;
 const ATTEMPTS: usize = 5;
 
 impl Client {
-    /// Launches a supervisor of `words` and waits until the program is up.
-    pub(super) fn launch(&self, words: &[OsString], limit: Duration) -> Result<Wait, Exit> {
+    /// Launches a supervisor of `words` and waits until the program is up, or
+    /// what was left of one is gone.
+    pub(super) fn launch(
+        &self,
+        words: &[OsString],
+        limit: Duration,
+        purpose: Purpose,
+    ) -> Result<Wait, Exit> {
         let user = self.user()?;
         self.create_directories(user.as_ref())?;
-        let mut wait = Wait { held: Held::Closed, dots: 0 };
+        let mut wait = Wait::NOBODY;
         for _ in 0..ATTEMPTS {
-            wait = self.launch_once(words, user.clone(), limit)?;
+            wait = self.launch_once(words, user.clone(), limit, purpose)?;
             if wait.held != Held::Outcome(Outcome::Rival) {
                 return Ok(wait);
             }
-            match self.hold("start wait\n", Some(limit))? {
+            match self.hold(purpose.request(), Some(limit))? {
                 Some(waited) if waited.held != Held::Closed => return Ok(waited),
                 _ => {}
             }
@@ -49,13 +55,14 @@ impl Client {
         words: &[OsString],
         user: Option<User>,
         limit: Duration,
+        purpose: Purpose,
     ) -> Result<Wait, Exit> {
         let cannot = |error: std::io::Error| {
             complain(&Complain::CannotLaunch(&error));
             exit::FAILED
         };
         let (mut ours, theirs) = UnixStream::pair().map_err(cannot)?;
-        let launch = self.launch_plan(words, user);
+        let launch = self.launch_plan(words, user, purpose);
         let environment = merge::merged_environment(&self.settings);
         let name = [SUPERVISOR_NAME.into(), self.paths.socket.clone().into()];
         let pid = match spawn::spawn_self(&name, &environment, theirs.as_fd()) {
@@ -79,6 +86,12 @@ impl Client {
             },
         };
         let wait = self.follow(ours, limit);
+        if wait.held == Held::Closed {
+            // It was killed, or lives and could not tell us.
+            if let Some(told) = self.hold(purpose.request(), Some(limit))? {
+                return Ok(told);
+            }
+        }
         if matches!(wait.held, Held::Closed | Held::Outcome(Outcome::Gone(_) | Outcome::Rival)) {
             process::wait_for(pid).map_err(cannot)?;
         }
@@ -94,14 +107,14 @@ impl Client {
     pub(super) fn supervise_here(&self, words: &[OsString]) -> Result<Exit, Exit> {
         let user = self.user()?;
         self.create_directories(user.as_ref())?;
-        let launch = self.launch_plan(words, user);
+        let launch = self.launch_plan(words, user, Purpose::Run);
         if !self.at_prompt {
             return Ok(self.become_supervisor(launch, Mode::Attached));
         }
         self.in_child(|| self.become_supervisor(launch, Mode::Attached))
     }
 
-    fn launch_plan(&self, words: &[OsString], user: Option<User>) -> Launch {
+    fn launch_plan(&self, words: &[OsString], user: Option<User>, purpose: Purpose) -> Launch {
         let settings = self.settings.clone();
         Launch {
             words: words.to_vec(),
@@ -121,12 +134,21 @@ impl Client {
             start_timeout: settings.start_timeout.0,
             settle_time: settings.settle_time.0,
             hang_around: settings.hang_around.0,
+            purpose,
         }
     }
 
     /// The program that a killed supervisor left running. An error where that
     /// cannot be known, which has been told.
     pub(super) fn survivor(&self) -> Result<Option<Pid>, Exit> {
+        Ok(match self.remains()? {
+            Survivor::Program(pid) => Some(pid),
+            Survivor::None | Survivor::Strays(_) | Survivor::Doubtful(_) => None,
+        })
+    }
+
+    /// What a killed supervisor left running; nothing doubtful.
+    pub(super) fn remains(&self) -> Result<Survivor, Exit> {
         let path = &self.paths.record;
         let unclear = |why: LaunchError<'_>| {
             complain(&Complain::Error(&why));
@@ -135,8 +157,7 @@ impl Client {
         let record = instance::read_record(&self.paths)
             .map_err(|error| unclear(LaunchError::Unable { verb: "read", path, error: &error }))?;
         match record.map_or(Survivor::None, |record| instance::survivor(&record)) {
-            Survivor::None => Ok(None),
-            Survivor::Program(pid) => Ok(Some(pid)),
+            found @ (Survivor::None | Survivor::Program(_) | Survivor::Strays(_)) => Ok(found),
             Survivor::Doubtful(pid) => Err(unclear(LaunchError::Doubtful { pid, record: path })),
         }
     }

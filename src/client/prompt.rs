@@ -135,7 +135,8 @@ impl Input {
             let mut watches = [Watch::readable(input.as_fd()), Watch::readable(signals.fd())];
             poll(&mut watches, None)?;
             if watches.iter().skip(1).any(Watch::is_ready) {
-                let _ = signals.drain().count();
+                signals.empty();
+                let _ = signals.take().count();
                 self.received.clear();
                 print_line(&"");
                 return Ok(Read::Cancelled);

@@ -4,10 +4,12 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
-use super::ask::{Held, Wait, program_of};
+use super::ask::{Held, WAIT, Wait, program_of};
 use super::{Client, Exit, print_line};
+use crate::instance::Survivor;
+use crate::launch::Purpose;
 use crate::messages::client::{Complain, Say, exit};
-use crate::messages::supervisor::LaunchError;
+use crate::messages::supervisor::{LaunchError, Stray};
 use crate::protocol::{Outcome, Status};
 use crate::quote::quoted;
 use crate::sys::{process, signal};
@@ -41,7 +43,7 @@ fn start_program(client: &Client, arguments: &[OsString]) -> Result<Exit, Exit> 
                 return client.supervise_here(&words);
             }
             let survivor = client.survivor().map_err(|_| exit::FAILED)?;
-            let wait = client.launch(&words, client.start_limit())?;
+            let wait = client.launch(&words, client.start_limit(), Purpose::Run)?;
             match (wait.held, survivor) {
                 (Held::Outcome(Outcome::Up(pid)), Some(before)) if pid == before => {
                     client.say(&Say::AlreadyRunning(pid));
@@ -58,7 +60,7 @@ fn start_here(client: &Client) -> Result<Exit, Exit> {
     let wait = match client.hold("start wait\n", Some(client.start_limit()))? {
         Some(wait) if wait.held == Held::Closed => poll_for_start(client, None)?,
         Some(wait) => wait,
-        None => Wait { held: Held::Closed, dots: 0 },
+        None => Wait::NOBODY,
     };
     Ok(client.started(&wait, Say::Started))
 }
@@ -95,7 +97,7 @@ pub(super) fn supervise(client: &Client) -> Exit {
     if !client.settings.daemon.0 {
         return settle(client.supervise_here(words));
     }
-    settle(client.launch(words, client.start_limit()).map(|wait| match wait.held {
+    settle(client.launch(words, client.start_limit(), Purpose::Run).map(|wait| match wait.held {
         Held::Outcome(Outcome::Up(_)) => exit::DONE,
         Held::Outcome(_) | Held::Closed | Held::Interrupted | Held::TimedOut => exit::FAILED,
     }))
@@ -120,30 +122,34 @@ fn stop_program(client: &Client) -> Result<Exit, Exit> {
             })?
         }
         Some(wait) => wait,
-        None => Wait { held: Held::Closed, dots: 0 },
+        None => Wait::NOBODY,
     };
-    if client.orphan_after(&wait)?.is_some() {
+    if client.remains_after(&wait)? != Survivor::None {
         return stop_without_supervisor(client);
     }
     Ok(client.stopped(&wait))
 }
 
-/// A program whose supervisor was killed gets a new one that stops it.
+/// What a killed supervisor left running gets a new one that stops it.
 fn stop_without_supervisor(client: &Client) -> Result<Exit, Exit> {
-    if client.survivor()?.is_none() {
+    if client.remains()? == Survivor::None {
         client.say(&Say::SupervisorNotRunning);
         return Ok(exit::DONE);
     }
     let words = client.program_words(&[])?;
-    client.launch(&words, client.start_limit())?;
+    client.launch(&words, client.start_limit(), Purpose::Stop)?;
     let wait = client.hold("stop wait\n", client.stop_limit())?;
-    let wait = wait.unwrap_or(Wait { held: Held::Closed, dots: 0 });
-    match client.orphan_after(&wait)? {
-        Some(pid) => {
+    let wait = wait.unwrap_or(Wait::NOBODY);
+    match client.remains_after(&wait)? {
+        Survivor::Program(pid) => {
             client.say_after_wait(wait.dots, &Say::Unsupervised(pid));
             Ok(exit::FAILED)
         }
-        None => Ok(client.stopped(&wait)),
+        Survivor::Strays(_) => {
+            client.complain(&Complain::Error(&Stray::Left));
+            Ok(exit::FAILED)
+        }
+        Survivor::None | Survivor::Doubtful(_) => Ok(client.stopped(&wait)),
     }
 }
 
@@ -153,12 +159,19 @@ pub(super) fn restart(client: &mut Client, arguments: &[OsString]) -> Exit {
 
 fn restart_program(client: &Client, arguments: &[OsString]) -> Result<Exit, Exit> {
     let status = client.status()?;
-    let Some(old) = program_of(status.as_ref()) else { return start_program(client, arguments) };
+    let old = match &status {
+        None if client.settings.daemon.0 => match client.take_over()? {
+            Ok(survivor) => survivor,
+            Err(wait) => return Ok(client.started(&wait, Say::Restarted)),
+        },
+        _ => program_of(status.as_ref()),
+    };
+    let Some(old) = old else { return start_program(client, arguments) };
     let limit = client.stop_limit().map(|limit| limit + client.start_limit());
     let wait = match client.hold("restart wait\n", limit)? {
         Some(wait) if wait.held == Held::Closed => poll_for_start(client, Some(old))?,
         Some(wait) => wait,
-        None => Wait { held: Held::Closed, dots: 0 },
+        None => Wait::NOBODY,
     };
     Ok(client.started(&wait, Say::Restarted))
 }
@@ -168,16 +181,16 @@ pub(super) fn wait(client: &mut Client, _arguments: &[OsString]) -> Exit {
 }
 
 fn wait_for_end(client: &mut Client) -> Result<Exit, Exit> {
-    let mut waited = Wait { held: Held::Closed, dots: 0 };
+    let mut waited = Wait::NOBODY;
     let old = program_of(client.status()?.as_ref());
     if old.is_some() {
-        waited = client.hold("wait\n", None)?.unwrap_or(waited);
+        waited = client.hold(WAIT, None)?.unwrap_or(waited);
         if waited.held == Held::Closed {
             waited = client
                 .poll_until(None, |status| (program_of(status) != old).then_some(Held::Closed))?;
         }
     }
-    if let Some(pid) = client.orphan_after(&waited)? {
+    if let Survivor::Program(pid) = client.remains_after(&waited)? {
         client.say_after_wait(waited.dots, &Say::Unsupervised(pid));
         return Ok(exit::UNCLEAR);
     }
@@ -225,13 +238,25 @@ fn send(client: &Client, signal: Signal, name: &str) -> Result<Exit, Exit> {
 }
 
 impl Client {
-    /// The program, if it runs although no supervisor is there: whoever ended
-    /// the wait without an outcome may have been killed, and not stopped.
-    fn orphan_after(&self, wait: &Wait) -> Result<Option<Pid>, Exit> {
+    /// Gives a program whose supervisor was killed a new one; none where there
+    /// is no such program. An inner error where that went another way.
+    fn take_over(&self) -> Result<Result<Option<Pid>, Wait>, Exit> {
+        let Some(survivor) = self.survivor().map_err(|_| exit::FAILED)? else {
+            return Ok(Ok(None));
+        };
+        let words = self.program_words(&[])?;
+        let wait = self.launch(&words, self.start_limit(), Purpose::Run)?;
+        let taken_over = wait.held == Held::Outcome(Outcome::Up(survivor));
+        Ok(if taken_over { Ok(Some(survivor)) } else { Err(wait) })
+    }
+
+    /// What runs although no supervisor is there: whoever ended the wait
+    /// without an outcome may have been killed, and not stopped.
+    fn remains_after(&self, wait: &Wait) -> Result<Survivor, Exit> {
         if wait.held != Held::Closed || self.status()?.is_some() {
-            return Ok(None);
+            return Ok(Survivor::None);
         }
-        self.survivor()
+        self.remains()
     }
 
     /// How long a start may take before we doubt the supervisor itself.

@@ -12,11 +12,11 @@ use std::time::Duration;
 
 use crate::instance::{self, Identity, LONGEST_RECORD, Paths, Record, Survivor};
 use crate::messages::supervisor::LaunchError;
-use crate::procfs;
+use crate::procfs::{self, StartTime};
 use crate::quote::Clean;
 use crate::sys::identity::effective_uid;
 use crate::sys::place::{self, Access};
-use crate::sys::{lock, process, socket};
+use crate::sys::{clock, lock, process, socket};
 use crate::vocabulary::Pid;
 
 /// How long a launch waits for another launch, or for a supervisor that is
@@ -40,8 +40,8 @@ pub(crate) struct Claim {
 }
 
 pub(crate) enum Claimed {
-    /// With the program that a supervisor before us left running.
-    Ours(Claim, Option<Pid>),
+    /// With what a supervisor before us left running.
+    Ours(Claim, Survivor),
     /// A supervisor of this instance is up, and this is what it says of itself.
     Theirs(String),
 }
@@ -73,10 +73,10 @@ pub(crate) fn claim(paths: &Paths) -> Result<Claimed, String> {
             break file;
         }
     };
-    let survivor = find_survivor(&record_file, paths)?;
+    let (survivor, found) = find_survivor(&record_file, paths)?;
     let supervisor = Pid::new(process::own_pid()).map(Identity::of);
-    let program = survivor.map(Identity::of);
-    let record = Record { boot: procfs::boot_id(), supervisor, program };
+    let (program, seen) = found.map_or((None, None), |found| (found.program, found.seen));
+    let record = Record { boot: procfs::boot_id(), supervisor, program, seen };
     let mut claim = Claim { paths: paths.clone(), record_file, record, launch, socket: None };
     claim.write_record().map_err(|error| unable(&error))?;
     Ok(Claimed::Ours(claim, survivor))
@@ -91,26 +91,40 @@ fn lock_launches(directory: &Path) -> Result<Option<File>, String> {
 
 /// Reads through the descriptor that carries the lock: to open the record once
 /// more and to close that again would release it.
-fn find_survivor(record_file: &File, paths: &Paths) -> Result<Option<Pid>, String> {
+fn find_survivor(record_file: &File, paths: &Paths) -> Result<(Survivor, Option<Record>), String> {
     let mut bytes = [0; LONGEST_RECORD];
-    let count = record_file
-        .read_at(&mut bytes, 0)
+    let count = read_whole(record_file, &mut bytes)
         .map_err(|error| unable("read", &paths.record, &error))?;
     let text = String::from_utf8_lossy(bytes.get(..count).unwrap_or(&[]));
-    let found = Record::parse(&text).map_or(Survivor::None, |record| instance::survivor(&record));
+    let record = Record::parse(&text);
+    let found = record.as_ref().map_or(Survivor::None, instance::survivor);
     let owner =
         record_file.metadata().map_err(|error| unable("read", &paths.record, &error))?.uid();
     match found {
-        Survivor::None => Ok(None),
+        Survivor::None => Ok((Survivor::None, None)),
         // Whoever else wrote it could name any process as ours.
         _ if owner != effective_uid() => {
             Err(LaunchError::ForeignRecord { path: &paths.record, owner }.to_string())
         }
-        Survivor::Program(pid) => Ok(Some(pid)),
+        Survivor::Program(_) | Survivor::Strays(_) => Ok((found, record)),
         Survivor::Doubtful(pid) => {
             Err(LaunchError::Doubtful { pid, record: &paths.record }.to_string())
         }
     }
+}
+
+/// As much of the file as there is and fits. Half a record is none.
+fn read_whole(file: &File, bytes: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match file.read_at(rest, filled as u64) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
 }
 
 fn unable(verb: &str, path: &Path, error: &io::Error) -> String {
@@ -171,10 +185,23 @@ impl Claim {
         self.launch = None;
     }
 
+    /// The program that is recorded.
+    pub(crate) fn program(&self) -> Option<Identity> {
+        self.record.program
+    }
+
     /// Records which program runs; before it is let go.
     pub(crate) fn set_program(&mut self, program: Option<Pid>) -> io::Result<()> {
         self.record.program = program.map(Identity::of);
+        self.record.seen = None;
         self.write_record()
+    }
+
+    /// Records that the program is there, or has just ended: should we be
+    /// killed, what it leaves behind is known by its session.
+    pub(crate) fn see_program(&mut self) {
+        self.record.seen = Some(StartTime(clock::boot_ticks()));
+        let _ = self.write_record();
     }
 
     /// In place and in one write, so that the lock stays and no reader and no

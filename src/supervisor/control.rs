@@ -4,7 +4,7 @@
 //! request means is its caller's business.
 
 use std::fmt::Write as _;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::Duration;
@@ -248,6 +248,12 @@ fn outcome_line(outcome: Outcome, buffer: &mut [u8; 32]) -> &str {
     buffer.get(..length).and_then(|line| std::str::from_utf8(line).ok()).unwrap_or("\n")
 }
 
+/// Whether the connection is gone. Otherwise it is only not the moment, or the
+/// kernel has no memory just now; the idle limit ends what never gets better.
+fn is_final(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset)
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
     Stays,
@@ -299,12 +305,8 @@ impl Connection {
         let free = line.get_mut(self.received..).unwrap_or(&mut []);
         let count = match self.stream.read(free) {
             Ok(count) => count,
-            Err(error)
-                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) =>
-            {
-                return Fate::Stays;
-            }
-            Err(_) => return Fate::Leaves,
+            Err(error) if is_final(&error) => return Fate::Leaves,
+            Err(_) => return Fate::Stays,
         };
         self.received += count;
         let text = line.get(..self.received).unwrap_or(&[]);
@@ -352,8 +354,8 @@ impl Connection {
             match self.stream.write(bytes) {
                 Ok(count) => bytes = bytes.get(count..).unwrap_or(&[]),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(_) => return self.closing = true,
+                Err(error) if is_final(&error) => return self.closing = true,
+                Err(_) => break,
             }
         }
         self.unsent.extend_from_slice(bytes);
@@ -362,9 +364,8 @@ impl Connection {
     fn send_rest(&mut self) -> Fate {
         match self.stream.write(&self.unsent) {
             Ok(count) => drop(self.unsent.drain(..count)),
-            Err(error)
-                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
-            Err(_) => return Fate::Leaves,
+            Err(error) if is_final(&error) => return Fate::Leaves,
+            Err(_) => {}
         }
         self.fate()
     }

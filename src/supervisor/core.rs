@@ -21,6 +21,7 @@ use crate::eventlog::EventLog;
 use crate::instance::Identity;
 use crate::messages::supervisor::{LogMessage, Stray};
 use crate::sys::clock;
+use crate::sys::poll::{Watch, poll};
 use crate::sys::process::{self, Reaped};
 use crate::sys::signal::Caught;
 use crate::sys::spawn::{self, Command, ExecOutcome, Executed, Session, Streams};
@@ -63,6 +64,19 @@ pub(super) struct Adopted {
     pub(super) end: Option<OwnedFd>,
     /// What it had started when it was told to end.
     pub(super) family: Vec<Identity>,
+}
+
+impl Adopted {
+    /// Whether the process of its number is still that program.
+    fn is_the_same(&self) -> bool {
+        if let Some(end) = &self.end {
+            let mut watches = [Watch::readable(end.as_fd())];
+            if poll(&mut watches, Some(Duration::ZERO)).is_ok() {
+                return !watches.iter().any(Watch::is_ready);
+            }
+        }
+        Identity::of(self.identity.pid).start == self.identity.start
+    }
 }
 
 pub(super) struct Core {
@@ -154,11 +168,21 @@ impl Core {
         if end.is_none() {
             self.check_at = Some(now.after(ADOPTED_CHECK));
         }
-        self.program.adopted =
-            Some(Adopted { identity: Identity::of(pid), end, family: Vec::new() });
+        // As recorded: what it was known to be is certain, and cannot fail to be read.
+        let identity = self.claim.program().unwrap_or_else(|| Identity::of(pid));
+        self.program.adopted = Some(Adopted { identity, end, family: Vec::new() });
         self.program.last_spawn = Some((now, clock::wall()));
         self.say(&LogMessage::Adopted(pid));
         self.step(now, Event::Adopt(pid));
+    }
+
+    /// Removes what a program left behind that an earlier supervisor started,
+    /// before another one is started.
+    pub(super) fn inherit_strays(&mut self, now: Mono, leader: Pid) {
+        self.program.leader = Some(leader);
+        let identity = Identity { pid: leader, start: None };
+        self.program.adopted = Some(Adopted { identity, end: None, family: Vec::new() });
+        self.step(now, Event::Inherit);
     }
 
     /// The exec's outcome, as far as it is known.
@@ -190,6 +214,7 @@ impl Core {
             return;
         }
         self.remember_family(pid);
+        self.claim.see_program();
         let _ = process::kill(pid, signal);
         if signal == Signal::TERM {
             // A stopped process gets SIGTERM only once it goes on.
@@ -200,9 +225,8 @@ impl Core {
     /// A child's number is its own until we reap it; that of an adopted
     /// program may have gone to somebody else.
     pub(super) fn is_still_the_program(&self, pid: Pid) -> bool {
-        self.program.adopted.as_ref().is_none_or(|adopted| {
-            adopted.identity.pid == pid && Identity::of(pid).start == adopted.identity.start
-        })
+        let adopted = self.program.adopted.as_ref();
+        adopted.is_none_or(|adopted| adopted.identity.pid == pid && adopted.is_the_same())
     }
 
     /// Collects every child that has ended.
@@ -223,6 +247,7 @@ impl Core {
 
     pub(super) fn cleared(&mut self, now: Mono) {
         if matches!(self.machine.phase(), Phase::Clearing { .. }) {
+            let _ = self.claim.set_program(None);
             self.step(now, Event::Cleared);
         }
     }
@@ -253,12 +278,12 @@ impl Core {
     }
 
     pub(super) fn program_ended(&mut self, now: Mono, ended: Ended) {
+        self.claim.see_program();
         self.look_at_exec(now);
         self.program.exec = None;
         self.program.last_exit = Some((ended, clock::wall()));
         self.copy_output(None);
         self.abandon_test();
-        let _ = self.claim.set_program(None);
         self.step(now, Event::Ended(ended));
     }
 
@@ -365,6 +390,7 @@ impl Core {
         if let Some(file) = &self.pid_file {
             file.remove();
         }
+        let _ = self.claim.set_program(None);
         self.claim.release();
     }
 }

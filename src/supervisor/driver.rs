@@ -10,11 +10,13 @@ use super::core::Core;
 use super::machine::Event;
 use super::outbox::Letter;
 use super::output::Output;
+use crate::instance::Survivor;
+use crate::launch::Purpose;
 use crate::protocol::Outcome;
 use crate::sys::poll::{Watch, poll};
 use crate::sys::signal::{Caught, SelfPipe};
 use crate::sys::{clock, heap, stack};
-use crate::vocabulary::{Ended, Mono, Pid, Signal};
+use crate::vocabulary::{Ended, Mono, Signal};
 
 /// Signals, output, exec outcome and end of an adopted program stand before
 /// the listener and the seats.
@@ -31,13 +33,21 @@ pub(super) struct Supervisor {
 
 impl Supervisor {
     /// Runs to the end; the exit status of the supervisor.
-    pub(super) fn run(mut self, survivor: Option<Pid>) -> u8 {
+    pub(super) fn run(mut self, survivor: Survivor, purpose: Purpose) -> u8 {
         self.core.allocations_before = heap::allocations();
         let now = clock::monotonic();
         self.core.audience = self.control.anyone_waits(Waiting::ForUp);
-        match survivor {
-            Some(pid) => self.core.adopt(now, pid),
-            None => self.core.step(now, Event::Begin),
+        match (survivor, purpose) {
+            (Survivor::Program(pid), _) => self.core.adopt(now, pid),
+            (Survivor::Strays(leader), _) => self.core.inherit_strays(now, leader),
+            (Survivor::None | Survivor::Doubtful(_), Purpose::Run) => {
+                self.core.step(now, Event::Begin);
+            }
+            (Survivor::None | Survivor::Doubtful(_), Purpose::Stop) => {}
+        }
+        if purpose == Purpose::Stop {
+            self.core.step(now, Event::Stop);
+            self.core.reply = None;
         }
         loop {
             self.announce();
@@ -51,7 +61,9 @@ impl Supervisor {
     fn turn(&mut self) {
         let mut watches = [Watch::IDLE; ALL_WATCHES];
         self.watch(&mut watches);
-        let timeout = self.deadline().map(|deadline| deadline.since(clock::monotonic()));
+        let now = clock::monotonic();
+        let deadline = if self.signals.is_pending() { Some(now) } else { self.deadline() };
+        let timeout = deadline.map(|deadline| deadline.since(now));
         if timeout.is_none() && !std::mem::replace(&mut self.settled, true) {
             stack::give_back();
         }
@@ -60,7 +72,10 @@ impl Supervisor {
         }
         let now = clock::monotonic();
         let [signals, output, exec, adopted, clients @ ..] = &watches;
-        self.take_signals(now, signals.is_ready());
+        if signals.is_ready() {
+            self.signals.empty();
+        }
+        self.take_signals(now);
         if exec.is_ready() {
             self.core.look_at_exec(now);
         }
@@ -70,6 +85,8 @@ impl Supervisor {
         if output.is_ready() || self.core.is_output_due(now) {
             self.core.copy_output(Some(now));
         }
+        // Whoever asks in this turn does not wait for what has happened before.
+        self.announce();
         self.control.serve(now, clients, &mut *self.core);
         self.pass_deadlines(now);
     }
@@ -98,14 +115,11 @@ impl Supervisor {
         rules.into_iter().chain([self.control.deadline(), output]).flatten().min()
     }
 
-    fn take_signals(&mut self, now: Mono, ready: bool) {
-        if !ready {
-            return;
-        }
+    fn take_signals(&mut self, now: Mono) {
         let none = Caught { signal: Signal(0), from_terminal: false };
         let mut caught = [none; 8];
         let mut count = 0;
-        for (place, signal) in caught.iter_mut().zip(self.signals.drain()) {
+        for (place, signal) in caught.iter_mut().zip(self.signals.take()) {
             *place = signal;
             count += 1;
         }

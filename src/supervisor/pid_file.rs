@@ -21,7 +21,8 @@ impl PidFile {
         let pid = process::own_pid();
         let mut name = std::ffi::OsString::from(".");
         name.push(path.file_name().unwrap_or_default());
-        name.push(format!(".{pid}"));
+        // The same each time, so that one that was killed leaves it to the next.
+        name.push(".new");
         let temporary = path.with_file_name(name);
         let _ = place::remove(&temporary);
         let mut file = place::open(&temporary, Access::New, 0o644)?;

@@ -21,7 +21,7 @@ use super::pid_file::{self, PidFile};
 use super::readiness::Readiness;
 use super::start_test::StartTest;
 use crate::eventlog::EventLog;
-use crate::instance::Paths;
+use crate::instance::{Paths, Survivor};
 use crate::launch::{Launch, Mode};
 use crate::messages::supervisor::{LaunchError, LogMessage};
 use crate::program;
@@ -30,7 +30,7 @@ use crate::sys::descriptor::{self, StandardStream};
 use crate::sys::signal::{self, SelfPipe};
 use crate::sys::spawn::{self, Command};
 use crate::sys::{clock, identity, process};
-use crate::vocabulary::{Pid, Signal};
+use crate::vocabulary::Signal;
 
 /// What the supervisor catches; everything else has its default action.
 const CAUGHT: [Signal; 7] = [
@@ -96,13 +96,14 @@ pub(crate) fn run(launch: Box<Launch>, mode: Mode) -> u8 {
     descriptor::close_inherited(report);
     let attached = matches!(mode, Mode::Attached);
     let socket = launch.socket.clone();
+    let purpose = launch.purpose;
     let prepared = prepare(launch, attached);
     match (prepared, mode) {
         (Ok((mut supervisor, survivor)), mode) => {
             if let Mode::Detached(stream) = mode {
                 supervisor.control.seat_launcher(stream, clock::monotonic());
             }
-            supervisor.run(survivor)
+            supervisor.run(survivor, purpose)
         }
         (Err(refusal), mode) => refuse(refusal, mode, &socket),
     }
@@ -137,7 +138,7 @@ fn refuse(refusal: Refusal, mode: Mode, socket: &Path) -> u8 {
 /// What is ours before anything else is opened.
 struct Ownership {
     claim: Claim,
-    survivor: Option<Pid>,
+    survivor: Survivor,
     pid_file: Option<PidFile>,
 }
 
@@ -153,7 +154,7 @@ impl Ownership {
 /// On the heap, and in a function of its own, so that what is needed once takes
 /// none of the stack that the loop stands on for years.
 #[inline(never)]
-fn prepare(launch: Box<Launch>, attached: bool) -> Result<(Supervisor, Option<Pid>), Refusal> {
+fn prepare(launch: Box<Launch>, attached: bool) -> Result<(Supervisor, Survivor), Refusal> {
     signal::reset_all();
     signal::disarm_write_signals()?;
     let signals = SelfPipe::catch(&CAUGHT)?;

@@ -18,6 +18,19 @@ pub(crate) fn monotonic() -> Mono {
     Mono(Duration::new(seconds, nanos))
 }
 
+/// Now, in the clock ticks since boot by which `/proc` tells start times.
+pub(crate) fn boot_ticks() -> u64 {
+    // SAFETY: an all-zero timespec is a valid value of that plain C struct.
+    let mut now: libc::timespec = unsafe { std::mem::zeroed() };
+    // SAFETY: `now` is valid for writes for the length of the call.
+    unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &raw mut now) };
+    // SAFETY: sysconf takes an integer and touches no memory of ours.
+    let frequency = u64::try_from(unsafe { libc::sysconf(libc::_SC_CLK_TCK) }).unwrap_or(100);
+    let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
+    let nanos = u64::try_from(now.tv_nsec).unwrap_or(0);
+    seconds * frequency + nanos * frequency / 1_000_000_000
+}
+
 /// Now, since the Unix epoch; zero where the clock stands before it.
 pub(crate) fn wall() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO)

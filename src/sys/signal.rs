@@ -155,10 +155,20 @@ impl SelfPipe {
         self.read.as_fd()
     }
 
-    /// What was caught since the last call, each signal once.
-    pub(crate) fn drain(&self) -> impl Iterator<Item = Caught> + use<> {
+    /// Whether something was caught that has not been taken; also where the
+    /// kernel had no memory for the byte in the pipe.
+    pub(crate) fn is_pending(&self) -> bool {
+        PENDING.load(Ordering::SeqCst) != 0
+    }
+
+    /// Makes the pipe unreadable until the next signal.
+    pub(crate) fn empty(&self) {
         let mut bytes = [0; 64];
         while descriptor::read(self.read.as_fd(), &mut bytes).is_ok_and(|n| n == bytes.len()) {}
+    }
+
+    /// What was caught since the last call, each signal once.
+    pub(crate) fn take(&self) -> impl Iterator<Item = Caught> + use<> {
         let bits = PENDING.swap(0, Ordering::SeqCst);
         (1..FROM_KERNEL).filter(move |n| bits & (1 << n) != 0).map(move |n| Caught {
             signal: Signal(n),

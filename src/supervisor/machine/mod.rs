@@ -129,6 +129,10 @@ impl Machine {
                 self.spawns += 1;
                 self.run(pid, now, Up::Yes, &mut out);
             }
+            Event::Inherit => {
+                self.start_by = Some(now.after(self.policy.start_timeout));
+                self.after_end(now, now, &mut out);
+            }
             Event::Spawned(pid) => self.spawned(now, pid, &mut out),
             Event::SpawnFailed => {
                 let wait = Duration::from_secs(self.policy.limit().into());

@@ -85,6 +85,8 @@ pub(crate) enum Event {
     Begin,
     /// A program that an earlier supervisor left is taken over.
     Adopt(Pid),
+    /// The program of an earlier supervisor is gone; what it left behind is not.
+    Inherit,
     Spawned(Pid),
     SpawnFailed,
     Executed,

@@ -11,7 +11,7 @@ mod staging;
 mod tail;
 mod transcript;
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::mem;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -55,12 +55,14 @@ pub(crate) struct Output {
 
 impl Output {
     /// Opens the transcript and the FIFO. Where the file system has no FIFOs, a
-    /// pipe without a name serves, and dies with us. `boot` names the time since
-    /// the machine was started.
+    /// pipe without a name serves, and dies with us. A FIFO that is there and
+    /// cannot be opened may hold what a survivor has written. `boot` names the time
+    /// since the machine was started.
     pub(crate) fn open(transcript: &Path, paths: &Paths, boot: &str) -> io::Result<Output> {
         let transcript = Transcript::open(transcript)?;
         let (reader, writer) = match open_fifo(&paths.output) {
             Ok(ends) => ends,
+            Err(error) if is_our_fifo(&paths.output) => return Err(error),
             Err(_) => descriptor::pipe()?,
         };
         descriptor::set_nonblocking(reader.as_fd())?;
@@ -202,6 +204,11 @@ impl Output {
     pub(crate) fn forget_tail(&mut self) {
         self.tail.forget();
     }
+}
+
+fn is_our_fifo(path: &Path) -> bool {
+    fs::symlink_metadata(path)
+        .is_ok_and(|found| found.file_type().is_fifo() && found.uid() == effective_uid())
 }
 
 /// The reading end for us and the end for the program, which reads and writes.

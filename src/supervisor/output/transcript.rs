@@ -68,7 +68,8 @@ impl Transcript {
         let beside = fs::read_dir(directory).into_iter().flatten().flatten();
         let beside = beside.filter(|entry| entry.ino() == inode).map(|entry| entry.path());
         iter::once(self.path.clone()).chain(beside).find_map(|path| {
-            let file = OpenOptions::new().read(true).custom_flags(open_flags::NONBLOCK).open(path).ok()?;
+            let file =
+                OpenOptions::new().read(true).custom_flags(open_flags::NONBLOCK).open(path).ok()?;
             let found = file.metadata().ok()?;
             let same = found.is_file() && (found.dev(), found.ino()) == (device, inode);
             same.then_some((file, found.len()))

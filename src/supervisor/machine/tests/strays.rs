@@ -60,6 +60,21 @@ fn strays_are_killed_again_every_half_second_until_all_are_gone() {
 }
 
 #[test]
+fn inherited_strays_go_before_anything_is_started_or_the_end() {
+    for (stopped, last) in [(false, Action::Spawn), (true, Action::Finish(0))] {
+        let now = Mono(Duration::ZERO);
+        let mut machine = Machine::new(defaults());
+        let began: Vec<Action> = machine.step(now, Event::Inherit).into_iter().collect();
+        assert_eq!(began, [Action::ClearStrays]);
+        if stopped {
+            machine.step(now, Event::Stop);
+        }
+        let cleared: Vec<Action> = machine.step(now, Event::Cleared).into_iter().collect();
+        assert_eq!(cleared.last(), Some(&last));
+    }
+}
+
+#[test]
 fn a_respawn_waits_until_the_strays_are_gone() {
     let life = Life::of(20.0, Ended::Exited(1)).leaving(Strays::Deaf);
     let mut world = up(life, defaults());

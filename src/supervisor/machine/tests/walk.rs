@@ -119,6 +119,7 @@ impl Expected {
             | Event::Restart
             | Event::Begin
             | Event::Adopt(_)
+            | Event::Inherit
             | Event::Spawned(_)
             | Event::SpawnFailed
             | Event::Executed
