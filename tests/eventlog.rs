@@ -2,7 +2,7 @@ use std::fs;
 
 use nix::sys::signal::Signal;
 
-use crate::harness::{Sandbox, count, send_signal, wait_until, without_forks};
+use crate::harness::{Sandbox, binary, count, send_signal, wait_until, without_forks};
 
 /// A runner with these lines and an event log that holds these.
 fn with_log(runner: &str, log: &str) -> Sandbox {
@@ -160,6 +160,21 @@ fn an_event_log_in_the_runner_beats_the_one_beside_it() {
         sandbox.zd(&["start"]);
         assert!(sandbox.read("inner").contains("daemon manager started"));
         assert!(!sandbox.path("outer").exists());
+    }
+}
+
+/// Whatever the C library thinks of names that are not its own.
+#[test]
+fn records_are_stamped_in_the_time_zone_of_whoever_starts() {
+    for (zone, shown) in
+        [("<+03>-3", "+0300 +03\n"), ("XST4:30", "-0430 XST\n"), ("", "+0000 UTC\n")]
+    {
+        let log = "<logfile>\npath ev\nformat %(asctime)s\ndateformat %z %Z\n</logfile>";
+        let sandbox = with_log("program true\nbackoff-limit 1", log);
+        let mut command = sandbox.command(binary());
+        sandbox.finish(command.args(["-C", "app.conf", "start"]).env("TZ", zone));
+        let text = sandbox.read("ev");
+        assert!(text.starts_with(shown), "{zone}: {text}");
     }
 }
 

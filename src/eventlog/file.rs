@@ -1,6 +1,7 @@
 //! A log file: appended to, put aside by size or time, closed and opened again
 //! on request. Decides by the times it is given and sets no timer.
 
+use super::local::Zone;
 use super::plan::{FilePlan, Rotation, Rule};
 use super::rotation;
 use super::whole::Whole;
@@ -25,7 +26,7 @@ impl LogFile {
     /// `now` is wall time since 1970. The first period counts from the last
     /// change of a file that is there already, so that restarts do not put off
     /// its rotation.
-    pub(super) fn open(plan: FilePlan, now: Duration) -> io::Result<LogFile> {
+    pub(super) fn open(plan: FilePlan, now: Duration, zone: &Zone) -> io::Result<LogFile> {
         let mut log = LogFile {
             plan,
             file: None,
@@ -35,7 +36,7 @@ impl LogFile {
         };
         let changed = fs::metadata(&log.plan.path).and_then(|found| found.modified());
         let since = changed.ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-        log.begin_period(since.unwrap_or(now));
+        log.begin_period(since.unwrap_or(now), zone);
         if !log.plan.delay {
             log.file = Some(open_for_append(&log.plan.path)?);
         }
@@ -58,27 +59,32 @@ impl LogFile {
     /// Puts the file aside if a record of `length` bytes may not go into it any
     /// more. While that fails, records go on into the same file; only the first
     /// failure in a row is reported.
-    pub(super) fn rotate_if_due(&mut self, length: usize, now: Duration) -> io::Result<()> {
-        if !self.is_due(length, now) {
+    pub(super) fn rotate_if_due(
+        &mut self,
+        length: usize,
+        now: Duration,
+        zone: &Zone,
+    ) -> io::Result<()> {
+        if !self.is_due(length, now, zone) {
             return Ok(());
         }
-        let result = self.rotate(now);
+        let result = self.rotate(now, zone);
         let was_stuck = std::mem::replace(&mut self.is_stuck, result.is_err());
         if was_stuck { Ok(()) } else { result }
     }
 
     /// Closes the file and opens the same name again; a rotating file is put
     /// aside first. If that fails, the file stays open as it is.
-    pub(super) fn reopen(&mut self, now: Duration) -> io::Result<()> {
+    pub(super) fn reopen(&mut self, now: Duration, zone: &Zone) -> io::Result<()> {
         if !self.plan.delay {
-            return self.rotate(now);
+            return self.rotate(now, zone);
         }
-        self.put_aside(now)?;
+        self.put_aside(now, zone)?;
         self.file = None;
-        self.next_period(now)
+        self.next_period(now, zone)
     }
 
-    fn is_due(&mut self, length: usize, now: Duration) -> bool {
+    fn is_due(&mut self, length: usize, now: Duration, zone: &Zone) -> bool {
         match self.plan.rotation.as_ref().map(|rotation| rotation.rule) {
             None => false,
             Some(Rule::Size(most)) => {
@@ -92,7 +98,7 @@ impl LogFile {
             }
             Some(Rule::Time(period)) => {
                 // A clock that was put back must not put off rotation for years.
-                let latest = rotation::end(period, now.as_secs());
+                let latest = rotation::end(period, now.as_secs(), zone);
                 let end = self.period_end.map_or(latest, |end| end.min(latest));
                 self.period_end = Some(end);
                 now.as_secs() >= end
@@ -100,16 +106,16 @@ impl LogFile {
         }
     }
 
-    fn begin_period(&mut self, from: Duration) {
+    fn begin_period(&mut self, from: Duration, zone: &Zone) {
         if let Some(Rule::Time(period)) = self.plan.rotation.as_ref().map(|rotation| rotation.rule)
         {
-            self.period_end = Some(rotation::end(period, from.as_secs()));
+            self.period_end = Some(rotation::end(period, from.as_secs(), zone));
         }
     }
 
     /// Opens the file anew, after it was put aside if it rotates.
-    fn rotate(&mut self, now: Duration) -> io::Result<()> {
-        let aside = self.put_aside(now)?;
+    fn rotate(&mut self, now: Duration, zone: &Zone) -> io::Result<()> {
+        let aside = self.put_aside(now, zone)?;
         match open_for_append(&self.plan.path) {
             Ok(file) => self.file = Some(file),
             Err(error) => {
@@ -120,11 +126,11 @@ impl LogFile {
                 return Err(error);
             }
         }
-        self.next_period(now)
+        self.next_period(now, zone)
     }
 
-    fn next_period(&mut self, now: Duration) -> io::Result<()> {
-        self.begin_period(now);
+    fn next_period(&mut self, now: Duration, zone: &Zone) -> io::Result<()> {
+        self.begin_period(now, zone);
         match &self.plan.rotation {
             Some(Rotation { old_files, rule: Rule::Time(period) }) => {
                 rotation::remove_oldest(&self.plan.path, period.unit, *old_files)
@@ -135,7 +141,7 @@ impl LogFile {
 
     /// Renames the file and says to what; none if there is nothing to keep, or
     /// if it is no plain file.
-    fn put_aside(&self, now: Duration) -> io::Result<Option<PathBuf>> {
+    fn put_aside(&self, now: Duration, zone: &Zone) -> io::Result<Option<PathBuf>> {
         let path = &self.plan.path;
         let Some(rotation) = &self.plan.rotation else {
             return Ok(None);
@@ -151,8 +157,9 @@ impl LogFile {
         let aside = match rotation.rule {
             Rule::Size(_) => rotation::free_number(path, rotation.old_files)?,
             Rule::Time(period) => {
-                let end = self.period_end.unwrap_or_else(|| rotation::end(period, now.as_secs()));
-                rotation::free_stamp(path, period, end)?
+                let end =
+                    self.period_end.unwrap_or_else(|| rotation::end(period, now.as_secs(), zone));
+                rotation::free_stamp(path, period, end, zone)?
             }
         };
         place::rename(path, &aside)?;

@@ -6,6 +6,7 @@
 mod file;
 mod format;
 pub(crate) mod level;
+mod local;
 pub(crate) mod plan;
 mod rotation;
 mod stream;
@@ -13,15 +14,16 @@ mod syslog;
 #[cfg(test)]
 mod tests;
 mod whole;
+mod zone;
 
 pub(crate) use format::{DEFAULT_DATE_FORMAT, DEFAULT_FORMAT, Layout, Style};
 
 use crate::messages::eventlog::{CannotOpen, Notice};
-use crate::sys::calendar::LocalTime;
 use crate::vocabulary::Level;
 use file::LogFile;
 use format::Record;
 use level::Shown;
+use local::Zone;
 pub(crate) use plan::Plan;
 use plan::{HandlerPlan, Stream, Target};
 use std::fmt::Display;
@@ -42,6 +44,7 @@ pub(crate) struct EventLog {
     buffer: Vec<u8>,
     /// Wall time since 1970.
     opened: Duration,
+    zone: Zone,
 }
 
 impl EventLog {
@@ -57,15 +60,14 @@ impl EventLog {
             }],
             warnings: Vec::new(),
         });
-        // The C library reads the time zone at first use: now, so that no record
-        // needs memory for it.
-        let _ = LocalTime::at(now.as_secs());
-        let handlers = plan.handlers.into_iter().map(|handler| Handler::open(handler, now));
+        let zone = Zone::new(std::env::var_os("TZ").as_deref());
+        let handlers = plan.handlers.into_iter().map(|handler| Handler::open(handler, now, &zone));
         Ok(EventLog {
             level: plan.level,
             handlers: handlers.collect::<Result<_, _>>()?,
             buffer: Vec::with_capacity(USUAL_RECORD),
             opened: now,
+            zone,
         })
     }
 
@@ -75,7 +77,7 @@ impl EventLog {
         if level < self.level {
             return;
         }
-        let event = Event { level, message, at: now, opened: self.opened };
+        let event = Event { level, message, at: now, opened: self.opened, zone: &self.zone };
         for handler in self.handlers.iter_mut().filter(|handler| level >= handler.level) {
             handler.write(&event, &mut self.buffer);
         }
@@ -83,11 +85,12 @@ impl EventLog {
 
     /// Closes and opens all files again; rotating ones are put aside first. The
     /// first failure is returned after all have been tried, and the files that
-    /// failed go on as they were.
+    /// failed go on as they were. A time zone that was changed counts from now on.
     pub(crate) fn reopen(&mut self, now: Duration) -> Result<(), CannotOpen> {
+        self.zone.forget();
         let mut first_failure = Ok(());
         for handler in &mut self.handlers {
-            let result = handler.sink.reopen(now);
+            let result = handler.sink.reopen(now, &self.zone);
             first_failure = first_failure.and(result);
         }
         first_failure
@@ -113,11 +116,12 @@ struct Event<'a> {
     message: &'a dyn Display,
     at: Duration,
     opened: Duration,
+    zone: &'a Zone,
 }
 
 impl Handler {
-    fn open(plan: HandlerPlan, now: Duration) -> Result<Handler, CannotOpen> {
-        let sink = Sink::open(plan.target, now)?;
+    fn open(plan: HandlerPlan, now: Duration, zone: &Zone) -> Result<Handler, CannotOpen> {
+        let sink = Sink::open(plan.target, now, zone)?;
         Ok(Handler { level: plan.level, layout: plan.layout, sink, lost: None })
     }
 
@@ -137,7 +141,7 @@ impl Handler {
 
     fn emit(&mut self, event: &Event<'_>, buffer: &mut Vec<u8>) -> io::Result<()> {
         self.render(event, buffer);
-        let rotated = self.sink.rotate_if_due(buffer.len(), event.at);
+        let rotated = self.sink.rotate_if_due(buffer.len(), event.at, event.zone);
         self.sink.put(buffer)?;
         if let Err(CannotOpen { path, reason }) = rotated {
             let notice = Notice::CannotRotate { path: &path, reason: &reason };
@@ -153,7 +157,8 @@ impl Handler {
         let mut stamp = [0; LONGEST_STAMP];
         let asctime = match self.layout.date_format() {
             Some(format) => {
-                LocalTime::at(event.at.as_secs()).map_or("", |time| time.stamp(format, &mut stamp))
+                let time = event.zone.at(event.at.as_secs());
+                time.map_or("", |time| time.stamp(format, &mut stamp))
             }
             None => "",
         };
@@ -179,12 +184,12 @@ enum Sink {
 }
 
 impl Sink {
-    fn open(target: Target, now: Duration) -> Result<Sink, CannotOpen> {
+    fn open(target: Target, now: Duration, zone: &Zone) -> Result<Sink, CannotOpen> {
         match target {
             Target::Stream(stream) => Ok(Sink::Stream(stream, Whole::default())),
             Target::File(plan) => {
                 let path = plan.path.clone();
-                let file = LogFile::open(plan, now).map(Sink::File);
+                let file = LogFile::open(plan, now, zone).map(Sink::File);
                 file.map_err(|reason| CannotOpen { path, reason })
             }
             Target::Syslog(plan) => Syslog::open(plan)
@@ -218,18 +223,23 @@ impl Sink {
         }
     }
 
-    fn rotate_if_due(&mut self, length: usize, now: Duration) -> Result<(), CannotOpen> {
+    fn rotate_if_due(
+        &mut self,
+        length: usize,
+        now: Duration,
+        zone: &Zone,
+    ) -> Result<(), CannotOpen> {
         match self {
             Sink::File(file) => {
-                file.rotate_if_due(length, now).map_err(|reason| failure(file, reason))
+                file.rotate_if_due(length, now, zone).map_err(|reason| failure(file, reason))
             }
             Sink::Stream(..) | Sink::Syslog(_) => Ok(()),
         }
     }
 
-    fn reopen(&mut self, now: Duration) -> Result<(), CannotOpen> {
+    fn reopen(&mut self, now: Duration, zone: &Zone) -> Result<(), CannotOpen> {
         match self {
-            Sink::File(file) => file.reopen(now).map_err(|reason| failure(file, reason)),
+            Sink::File(file) => file.reopen(now, zone).map_err(|reason| failure(file, reason)),
             Sink::Stream(..) | Sink::Syslog(_) => Ok(()),
         }
     }

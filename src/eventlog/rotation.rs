@@ -1,8 +1,8 @@
 //! When is a log file put aside, under which name, and which of the old ones
 //! are kept? Renames nothing but older backups; the file itself is `file.rs`'s.
 
+use super::local::Zone;
 use super::plan::{Period, Unit};
-use crate::sys::calendar::LocalTime;
 use crate::sys::place;
 use std::ffi::{CStr, OsStr};
 use std::fmt::Display;
@@ -16,32 +16,32 @@ const DAY: u64 = 24 * HOUR;
 const WEEK: u64 = 7 * DAY;
 
 /// When a period ends that runs at `from`; both in seconds since 1970.
-pub(super) fn end(period: Period, from: u64) -> u64 {
+pub(super) fn end(period: Period, from: u64, zone: &Zone) -> u64 {
     let days = match period.unit {
         Unit::Second | Unit::Minute | Unit::Hour | Unit::Day => None,
         Unit::Midnight => Some(period.interval),
-        Unit::Weekday(day) => LocalTime::at(from).ok().map(|time| {
+        Unit::Weekday(day) => zone.at(from).map(|time| {
             let days_left = u32::from((day + 7 - time.weekday()) % 7) + 1;
             (period.interval - 1).saturating_mul(7).saturating_add(days_left)
         }),
     };
-    days.and_then(|days| midnight(from, i64::from(days)))
+    days.and_then(|days| midnight(from, i64::from(days), zone))
         .unwrap_or_else(|| from.saturating_add(length(period)))
 }
 
 /// When the period began that ends at `end`.
-fn start(period: Period, end: u64) -> u64 {
+fn start(period: Period, end: u64, zone: &Zone) -> u64 {
     let interval = i64::from(period.interval);
     let midnight = match period.unit {
         Unit::Second | Unit::Minute | Unit::Hour | Unit::Day => None,
-        Unit::Midnight => midnight(end, -interval),
-        Unit::Weekday(_) => midnight(end, -7 * interval),
+        Unit::Midnight => midnight(end, -interval, zone),
+        Unit::Weekday(_) => midnight(end, -7 * interval, zone),
     };
     midnight.unwrap_or_else(|| end.saturating_sub(length(period)))
 }
 
-fn midnight(from: u64, days: i64) -> Option<u64> {
-    LocalTime::at(from).ok()?.midnight(i32::try_from(days).ok()?).ok()
+fn midnight(from: u64, days: i64, zone: &Zone) -> Option<u64> {
+    zone.at(from)?.midnight(days)
 }
 
 fn length(period: Period) -> u64 {
@@ -75,10 +75,16 @@ pub(super) fn free_number(path: &Path, old_files: u32) -> io::Result<PathBuf> {
 
 /// A name of its own for the period that ends at `end`: `path.<stamp>`, and
 /// `path.<stamp>.<n>` when there is an older file with this stamp.
-pub(super) fn free_stamp(path: &Path, period: Period, end: u64) -> io::Result<PathBuf> {
+pub(super) fn free_stamp(
+    path: &Path,
+    period: Period,
+    end: u64,
+    zone: &Zone,
+) -> io::Result<PathBuf> {
     let (format, _) = stamp_format(period.unit);
     let mut buffer = [0; 64];
-    let stamp = LocalTime::at(start(period, end))?.stamp(format, &mut buffer).to_owned();
+    let begin = zone.at(start(period, end, zone)).ok_or(io::ErrorKind::InvalidInput)?;
+    let stamp = begin.stamp(format, &mut buffer).to_owned();
     let old = old_files(path, period.unit)?;
     let plain = suffixed(path, &stamp);
     Ok(match old.iter().rev().find(|old| old.stamp == stamp) {
@@ -153,14 +159,19 @@ fn stamp_format(unit: Unit) -> (&'static CStr, &'static str) {
 #[cfg(test)]
 mod tests {
     use super::{DAY, HOUR, WEEK, end, stamp_of, start};
+    use crate::eventlog::local::Zone;
     use crate::eventlog::plan::{Period, Unit};
-    use crate::sys::calendar::LocalTime;
     use std::ffi::OsStr;
 
     const NOW: u64 = 1_795_182_833;
 
+    /// Has a summer time, which begins and ends in the periods below.
+    fn here() -> Zone {
+        Zone::new(Some(OsStr::new("CET-1CEST,M3.5.0,M11.5.0/3")))
+    }
+
     fn hour_of(time: u64) -> String {
-        LocalTime::at(time).unwrap().stamp(c"%H:%M:%S", &mut [0; 16]).to_owned()
+        here().at(time).unwrap().stamp(c"%H:%M:%S", &mut [0; 16]).to_owned()
     }
 
     #[test]
@@ -169,17 +180,17 @@ mod tests {
             [(Unit::Second, 1), (Unit::Minute, 60), (Unit::Hour, HOUR), (Unit::Day, DAY)]
         {
             let period = Period { unit, interval: 3 };
-            assert_eq!(end(period, NOW), NOW + 3 * length);
-            assert_eq!(start(period, NOW + 3 * length), NOW);
+            assert_eq!(end(period, NOW, &here()), NOW + 3 * length);
+            assert_eq!(start(period, NOW + 3 * length, &here()), NOW);
         }
     }
 
     #[test]
     fn midnight_is_the_next_one_and_with_an_interval_a_later_one() {
-        let next = end(Period { unit: Unit::Midnight, interval: 1 }, NOW);
+        let next = end(Period { unit: Unit::Midnight, interval: 1 }, NOW, &here());
         assert_eq!(hour_of(next), "00:00:00");
         assert!(NOW < next && next <= NOW + DAY + HOUR);
-        let third = end(Period { unit: Unit::Midnight, interval: 3 }, NOW);
+        let third = end(Period { unit: Unit::Midnight, interval: 3 }, NOW, &here());
         assert_eq!(hour_of(third), "00:00:00");
         assert!(next + 2 * DAY - HOUR <= third && third <= next + 2 * DAY + HOUR);
     }
@@ -188,11 +199,11 @@ mod tests {
     fn a_weekday_ends_at_its_midnight_within_a_week() {
         for day in 0..7 {
             let period = Period { unit: Unit::Weekday(day), interval: 1 };
-            let end = end(period, NOW);
+            let end = end(period, NOW, &here());
             assert_eq!(hour_of(end), "00:00:00");
-            assert_eq!(LocalTime::at(end).unwrap().weekday(), (day + 1) % 7);
+            assert_eq!(here().at(end).unwrap().weekday(), (day + 1) % 7);
             assert!(NOW < end && end <= NOW + WEEK + HOUR);
-            assert_eq!(LocalTime::at(start(period, end)).unwrap().weekday(), (day + 1) % 7);
+            assert_eq!(here().at(start(period, end, &here())).unwrap().weekday(), (day + 1) % 7);
         }
     }
 

@@ -11,6 +11,7 @@ use super::{check, retry};
 /// For `OpenOptionsExt::custom_flags`.
 pub(crate) mod open_flags {
     pub(crate) const NONBLOCK: i32 = libc::O_NONBLOCK;
+    pub(crate) const NOCTTY: i32 = libc::O_NOCTTY;
     pub(crate) const NOFOLLOW: i32 = libc::O_NOFOLLOW;
 }
 

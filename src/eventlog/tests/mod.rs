@@ -1,12 +1,13 @@
 //! Whole logs in a folder of their own, under simulated wall time.
 
+mod local;
 mod rotation;
 
+use super::local::Zone;
 use super::plan::{
     Address, Facility, FilePlan, HandlerPlan, Plan, Rotation, Rule, Stream, SyslogPlan, Target,
 };
 use super::{DEFAULT_DATE_FORMAT, DEFAULT_FORMAT, EventLog, Layout, Style};
-use crate::sys::calendar::LocalTime;
 use crate::vocabulary::Level;
 use std::fs;
 use std::os::unix::net::UnixDatagram;
@@ -81,8 +82,13 @@ fn by_size(most: u64, old_files: u32) -> Option<Rotation> {
     Some(Rotation { old_files, rule: Rule::Size(most) })
 }
 
+/// The zone of whoever runs the tests, as the logs under test have it.
+fn here() -> Zone {
+    Zone::new(std::env::var_os("TZ").as_deref())
+}
+
 fn stamp(time: Duration, format: &std::ffi::CStr) -> String {
-    LocalTime::at(time.as_secs()).unwrap().stamp(format, &mut [0; 64]).to_owned()
+    here().at(time.as_secs()).unwrap().stamp(format, &mut [0; 64]).to_owned()
 }
 
 #[test]

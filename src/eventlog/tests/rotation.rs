@@ -1,8 +1,7 @@
 //! Files put aside by size, by time and on request.
 
-use super::{DAY, Folder, NOW, bare, by_size, stamp};
+use super::{DAY, Folder, NOW, bare, by_size, here, stamp};
 use crate::eventlog::plan::{Period, Rotation, Rule, Unit};
-use crate::sys::calendar::LocalTime;
 use crate::vocabulary::Level;
 use std::fs;
 use std::path::Path;
@@ -80,7 +79,7 @@ fn rotation_by_time_happens_with_the_first_record_after_the_period() {
 fn rotation_at_midnight_names_the_day_that_ended_and_keeps_the_newest() {
     let folder = Folder::new();
     let mut log = bare(&folder.file("log"), by_time(Unit::Midnight, 1, 2));
-    let noon = LocalTime::at(NOW.as_secs()).unwrap().midnight(0).unwrap() + 12 * 3600;
+    let noon = here().at(NOW.as_secs()).unwrap().midnight(0).unwrap() + 12 * 3600;
     for day in 0..5 {
         log.write(Level::INFO, &day, Duration::from_secs(noon) + day * DAY);
     }
