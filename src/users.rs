@@ -3,11 +3,17 @@
 //! name that they do not have is asked of `getent` once, where that exists.
 //! Switches nobody.
 
-use std::fs;
-use std::process::{Command, Stdio};
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::path::Path;
 
 use crate::messages::options::User as Message;
-use crate::sys::identity;
+use crate::program;
+use crate::sys::spawn::{self, Command, Session, Streams};
+use crate::sys::{descriptor, identity, process};
+use crate::vocabulary::Ended;
 use crate::wire::wire_struct;
 
 const PASSWD: &str = "/etc/passwd";
@@ -27,30 +33,37 @@ wire_struct!(User { name, uid, gid, groups, home });
 
 /// Looks a user up by name or, if it is a number, by uid.
 pub(crate) fn find(name_or_uid: &str) -> Result<User, String> {
-    let passwd = read(PASSWD)?;
-    let line = passwd_line(&passwd, name_or_uid).map(str::to_string);
-    let line = line.or_else(|| {
-        let answer = getent("passwd", Some(name_or_uid))?;
-        passwd_line(&answer, name_or_uid).map(str::to_string)
-    });
-    let not_found = || {
+    let groups = || fs::read_to_string(GROUP).unwrap_or_default();
+    look_up(name_or_uid, &read(PASSWD)?, groups, getent).ok_or_else(|| {
         if name_or_uid.parse::<u32>().is_ok() {
             Message::UidNotFound(name_or_uid).to_string()
         } else {
             Message::NameNotFound(name_or_uid).to_string()
         }
+    })
+}
+
+/// Whom the texts of the two files know; else whom `ask` knows, with more groups.
+fn look_up(
+    name_or_uid: &str,
+    passwd: &str,
+    groups: impl Fn() -> String,
+    ask: impl Fn(&str, &str) -> Option<String>,
+) -> Option<User> {
+    let known = passwd_line(passwd, name_or_uid);
+    let mut user = match known {
+        Some(line) => parse_passwd_line(line)?,
+        None => parse_passwd_line(passwd_line(&ask("passwd", name_or_uid)?, name_or_uid)?)?,
     };
-    let mut user = line.as_deref().and_then(parse_passwd_line).ok_or_else(not_found)?;
-    let groups = fs::read_to_string(GROUP).unwrap_or_default();
-    user.groups = group_ids(&groups, &user.name, user.gid);
-    if passwd_line(&passwd, name_or_uid).is_none() {
-        let more = getent("initgroups", Some(&user.name)).unwrap_or_default();
+    user.groups = group_ids(&groups(), &user.name, user.gid);
+    if known.is_none() {
+        let more = ask("initgroups", &user.name).unwrap_or_default();
         let ids = more.split_ascii_whitespace().skip(1).filter_map(|id| id.parse::<u32>().ok());
         user.groups.extend(ids);
         user.groups.sort_unstable();
         user.groups.dedup();
     }
-    Ok(user)
+    Some(user)
 }
 
 /// Whom this process has to become to be the user; none if it is that one.
@@ -73,21 +86,27 @@ pub(crate) fn home_of(name: &str) -> Option<String> {
 fn read(path: &str) -> Result<String, String> {
     match fs::read(path) {
         Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
         Err(error) => Err(Message::Unreadable { path, error: &error }.to_string()),
     }
 }
 
-fn getent(database: &str, key: Option<&str>) -> Option<String> {
-    let output = Command::new("getent")
-        .arg(database)
-        .args(key)
-        .env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin")
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output()
-        .ok()?;
-    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+/// What `getent` answers; none where it is not there or knows nothing.
+fn getent(database: &str, key: &str) -> Option<String> {
+    let words = ["getent", database, key].map(OsString::from);
+    let search = OsStr::new("/usr/bin:/bin:/usr/sbin:/sbin");
+    let path = program::find(&words[0], Some(search), Path::new("/")).ok()?;
+    let (answer, writer) = descriptor::pipe().ok()?;
+    let nothing = File::open("/dev/null").ok()?;
+    let streams = Streams { input: Some(nothing.as_fd()), output: Some(writer.as_fd()) };
+    let command = Command::new(&path, &words).ok()?;
+    let (pid, _) = spawn::fork_held(&command, streams, Session::Inherited).ok()?.release();
+    drop(writer);
+    let mut text = Vec::new();
+    let read = File::from(answer).read_to_end(&mut text);
+    let ended = process::wait_for(pid).ok()?;
+    let is_answer = read.is_ok() && ended == Ended::Exited(0);
+    is_answer.then(|| String::from_utf8_lossy(&text).into_owned())
 }
 
 /// The line whose name is that; else, for a number, the one whose uid is that.
@@ -139,6 +158,31 @@ mod tests {
         assert_eq!(passwd_line(FILE, "7").and_then(parse_passwd_line).map(|u| u.uid), Some(7));
         assert_eq!(passwd_line(FILE, "nobody"), None);
         assert_eq!(passwd_line(FILE, "broken").and_then(parse_passwd_line), None);
+    }
+
+    #[test]
+    fn whom_the_files_do_not_know_others_may_know_with_all_groups() {
+        let groups = || "adm:x:4:far\n".to_string();
+        let ask = |database: &str, _: &str| match database {
+            "passwd" => Some("far:*:70000:70001::/far:/bin/sh\n".to_string()),
+            _ => Some("far  70002 4 70001\n".to_string()),
+        };
+        let user = look_up("far", FILE, groups, ask).unwrap();
+        assert_eq!((user.uid, user.gid, user.home.as_str()), (70000, 70001, "/far"));
+        assert_eq!(user.groups, [4, 70001, 70002]);
+        assert_eq!(look_up("70000", FILE, groups, ask), Some(user));
+        assert_eq!(look_up("near", FILE, groups, ask), None);
+        assert_eq!(look_up("far", FILE, groups, |_, _| None), None);
+        let own = look_up("app", FILE, groups, |_, _| panic!("the files know")).unwrap();
+        assert_eq!((own.uid, own.groups), (1000, vec![1001]));
+    }
+
+    #[test]
+    fn getent_is_heard_and_believed_only_if_it_succeeds() {
+        if program::find("getent".as_ref(), None, Path::new("/")).is_ok() {
+            assert!(getent("passwd", "root").is_some_and(|line| line.starts_with("root:")));
+            assert_eq!(getent("passwd", "nobody's name"), None);
+        }
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! Who wins: defaults, then the file, then the command line; and where each
 //! value came from. Reads the configuration file.
 
-use std::collections::HashSet;
 use std::env;
 use std::ffi::OsString;
 use std::fs;
@@ -81,7 +80,7 @@ fn read_file(path: &Path) -> Result<Section, Error> {
 
 /// Replaces all values of a key by the one that was given with `-X`.
 fn apply_overrides(root: &mut Section, overrides: &[String]) -> Result<(), Error> {
-    let mut seen = HashSet::new();
+    let mut seen = Vec::new();
     for spec in overrides {
         let (path, value) =
             spec.split_once('=').ok_or_else(|| Error::new(Layout::OverrideWithoutValue(spec)))?;
@@ -102,9 +101,11 @@ fn apply_overrides(root: &mut Section, overrides: &[String]) -> Result<(), Error
         if parts.is_empty() {
             return Err(Error::new(Layout::OverrideNotConsumed(spec)));
         }
-        if !seen.insert((parts, name.clone())) {
+        let key = (parts, name.clone());
+        if seen.contains(&key) {
             return Err(Error::new(Layout::MultipleValues(&name)));
         }
+        seen.push(key);
         section.keys.retain(|key| key.name != name);
         let place = Place { file: format!("-X {spec}").into(), line: 0 };
         section.keys.push(Key { name, value: value.trim().to_string(), place });
@@ -124,8 +125,7 @@ fn apply_file(
     }
     let mut log = None;
     let mut runner = None;
-    let mut kinds = HashSet::new();
-    for section in &root.sections {
+    for (index, section) in root.sections.iter().enumerate() {
         let kind = section.kind.as_str();
         match kind {
             "runner" => runner = Some(section),
@@ -134,7 +134,7 @@ fn apply_file(
             _ if foreign => continue,
             _ => return Err(Error::at(&section.place, Layout::UnknownSection(kind))),
         }
-        if !kinds.insert(kind) {
+        if root.sections[..index].iter().any(|earlier| earlier.kind == kind) {
             return Err(Error::at(&section.place, Layout::TooMany(kind)));
         }
     }
@@ -152,15 +152,14 @@ fn apply_runner<'a>(
     runner: &'a Section,
     program_given: bool,
 ) -> Result<Option<&'a Section>, Error> {
-    let mut seen = HashSet::new();
-    for key in &runner.keys {
+    for (place, key) in runner.keys.iter().enumerate() {
         let (index, field) = OPTIONS
             .iter()
             .enumerate()
             .filter(|(_, option)| option.is_for_file() && option.key == key.name)
             .find_map(|(index, option)| Some((index, option.setting()?)))
             .ok_or_else(|| Error::at(&key.place, Layout::UnknownKey(&key.name)))?;
-        if !seen.insert(key.name.as_str()) {
+        if is_repeated(&runner.keys, place) {
             return Err(Error::at(&key.place, Layout::MultipleValues(&key.name)));
         }
         field(settings).set(&key.value).map_err(|why| Error::at(&key.place, why))?;
@@ -188,15 +187,18 @@ fn read_environment(section: &Section) -> Result<Vec<(OsString, OsString)>, Erro
     if let Some(inner) = section.sections.first() {
         return Err(Error::at(&inner.place, Layout::UnknownSection(&inner.kind)));
     }
-    let mut seen = HashSet::new();
-    let variables = section.keys.iter().map(|key| {
-        if seen.insert(key.name.as_str()) {
-            Ok((OsString::from(&key.name), OsString::from(&key.value)))
-        } else {
-            Err(Error::at(&key.place, Layout::TooManyValues(&key.name)))
+    let variables = section.keys.iter().enumerate().map(|(place, key)| {
+        if is_repeated(&section.keys, place) {
+            return Err(Error::at(&key.place, Layout::TooManyValues(&key.name)));
         }
+        Ok((OsString::from(&key.name), OsString::from(&key.value)))
     });
     variables.collect()
+}
+
+/// Whether the key at this place has the name of an earlier one.
+fn is_repeated(keys: &[Key], place: usize) -> bool {
+    keys[..place].iter().any(|earlier| earlier.name == keys[place].name)
 }
 
 /// With this variable the original tells its own re-execution what it is.

@@ -77,7 +77,7 @@ pub(crate) struct Seconds(pub(crate) Duration);
 
 impl Value for Seconds {
     fn set(&mut self, text: &str) -> Result<(), String> {
-        self.0 = seconds(text.trim()).ok_or_else(|| Complaint::NotSeconds(text).to_string())?;
+        self.0 = decimal(text.trim()).ok_or_else(|| Complaint::NotSeconds(text).to_string())?;
         Ok(())
     }
 
@@ -87,17 +87,17 @@ impl Value for Seconds {
     }
 }
 
-/// Decimal digits, a point among them or not. What is finer than a nanosecond
-/// does not count.
-fn seconds(text: &str) -> Option<Duration> {
+/// Digits with or without a point, to the nanosecond.
+fn decimal(text: &str) -> Option<Duration> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if !digits(whole) || !digits(fraction) || whole.len() + fraction.len() == 0 {
+    let mut digits = whole.bytes().chain(fraction.bytes()).peekable();
+    if digits.peek().is_none() || !digits.all(|byte| byte.is_ascii_digit()) {
         return None;
     }
     let seconds = if whole.is_empty() { 0 } else { whole.parse().ok()? };
-    let nanos = format!("{fraction:0<9}").get(..9)?.parse().ok()?;
-    Some(Duration::new(seconds, nanos))
+    let places = fraction.bytes().chain(std::iter::repeat(b'0')).take(9);
+    let nanoseconds = places.fold(0, |sum, digit| sum * 10 + u32::from(digit - b'0'));
+    Some(Duration::new(seconds, nanoseconds))
 }
 
 /// Exit statuses separated by commas; -1 stands for death by a signal.
@@ -223,7 +223,22 @@ mod tests {
     fn seconds_take_fractions_but_no_words_that_floats_know() {
         assert_eq!(shown::<Seconds>("0.5").as_deref(), Ok("0.5"));
         assert_eq!(shown::<Seconds>("300").as_deref(), Ok("300"));
-        for text in ["inf", "nan", "-1", "1e3", "", ".", "99999999999999999999999999"] {
+        assert_eq!(shown::<Seconds>(" 1. ").as_deref(), Ok("1"));
+        assert_eq!(shown::<Seconds>(".0625").as_deref(), Ok("0.0625"));
+        assert_eq!(shown::<Seconds>("1.00000000099").as_deref(), Ok("1"));
+        for text in [
+            "inf",
+            "nan",
+            "-1",
+            "+1",
+            "1.-1",
+            "1.+1",
+            "1e3",
+            "",
+            ".",
+            "1.2.3",
+            "99999999999999999999",
+        ] {
             assert!(shown::<Seconds>(text).is_err(), "{text}");
         }
     }

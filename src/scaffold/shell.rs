@@ -4,7 +4,7 @@
 
 /// One word for a POSIX shell, also for the words of `program`.
 pub(super) fn quote(word: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "_-./:=@,+%".contains(c);
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=@,+%".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {
         return word.to_owned();
     }

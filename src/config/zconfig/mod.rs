@@ -72,8 +72,8 @@ pub(crate) fn parse(path: &Path, text: &[u8], host: &dyn Host) -> Result<Section
 impl Section {
     fn new(kind: &str, name: Option<&str>, place: Place) -> Section {
         Section {
-            kind: kind.to_lowercase(),
-            name: name.map(str::to_lowercase),
+            kind: kind.to_ascii_lowercase(),
+            name: name.map(str::to_ascii_lowercase),
             keys: Vec::new(),
             sections: Vec::new(),
             place,
@@ -158,7 +158,7 @@ impl Reader<'_> {
         if self.outer.len() == file.depth {
             return Err(Error::at(place, Structure::UnexpectedEnd));
         }
-        if kind.to_lowercase() != self.current.kind {
+        if kind.to_ascii_lowercase() != self.current.kind {
             let since = self.current.place.line;
             let what = Structure::UnbalancedEnd { open: &self.current.kind, since };
             return Err(Error::at(place, what));

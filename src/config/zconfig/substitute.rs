@@ -2,25 +2,23 @@
 //! and all that it includes, in reading order. What is put in is not looked at
 //! again.
 
-use std::collections::HashMap;
-
 use super::{Error, Host, Place};
 use crate::messages::syntax::{Directive, Dollar};
 
 pub(super) struct Names<'h> {
     host: &'h dyn Host,
-    /// By lower-cased name.
-    defined: HashMap<String, Definition>,
+    defined: Vec<Definition>,
 }
 
 struct Definition {
+    name: String,
     value: String,
     place: Place,
 }
 
 impl<'h> Names<'h> {
     pub(super) fn new(host: &'h dyn Host) -> Names<'h> {
-        Names { host, defined: HashMap::new() }
+        Names { host, defined: Vec::new() }
     }
 
     /// Takes `NAME [VALUE]`. To define a name again is allowed if the value,
@@ -33,13 +31,17 @@ impl<'h> Names<'h> {
             return Err(Error::at(place, Directive::DefineName(name)));
         }
         let value = self.expand(value.trim_start()).map_err(|what| Error::at(place, what))?;
-        let old = self.defined.get(&name.to_ascii_lowercase());
-        if let Some(old) = old.filter(|old| old.value != value) {
-            let earlier = old.place.to_string();
-            return Err(Error::at(place, Directive::Redefined { name, earlier }));
+        match self.definition(name) {
+            Some(old) if old.value != value => {
+                let earlier = old.place.to_string();
+                return Err(Error::at(place, Directive::Redefined { name, earlier }));
+            }
+            Some(_) => {}
+            None => {
+                let (name, place) = (name.to_string(), place.clone());
+                self.defined.push(Definition { name, value, place });
+            }
         }
-        let definition = Definition { value, place: place.clone() };
-        self.defined.insert(name.to_ascii_lowercase(), definition);
         Ok(())
     }
 
@@ -57,7 +59,7 @@ impl<'h> Names<'h> {
                 }
                 Some(open @ '{') => {
                     let (name, rest) = enclosed(open, &after[1..], '}')?;
-                    expanded.push_str(self.definition(name)?);
+                    expanded.push_str(self.value(name)?);
                     rest
                 }
                 Some(open @ '(') => {
@@ -68,7 +70,7 @@ impl<'h> Names<'h> {
                 }
                 Some(_) => {
                     let (name, rest) = leading_name(after).ok_or(Dollar::Alone)?;
-                    expanded.push_str(self.definition(name)?);
+                    expanded.push_str(self.value(name)?);
                     rest
                 }
             };
@@ -77,11 +79,14 @@ impl<'h> Names<'h> {
         Ok(expanded)
     }
 
-    fn definition<'t>(&self, name: &'t str) -> Result<&str, Dollar<'t>> {
-        match self.defined.get(&name.to_ascii_lowercase()) {
-            Some(definition) => Ok(&definition.value),
-            None => Err(Dollar::Undefined(name)),
-        }
+    /// Upper and lower case are the same.
+    fn definition(&self, name: &str) -> Option<&Definition> {
+        self.defined.iter().find(|definition| definition.name.eq_ignore_ascii_case(name))
+    }
+
+    fn value<'t>(&self, name: &'t str) -> Result<&str, Dollar<'t>> {
+        let definition = self.definition(name).ok_or(Dollar::Undefined(name))?;
+        Ok(&definition.value)
     }
 }
 
