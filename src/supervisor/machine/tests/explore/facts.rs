@@ -148,7 +148,10 @@ impl State {
             Some(Exec::Pending) => {
                 moves.extend([Event::Executed, Event::NotExecuted].map(Move::Tell));
             }
-            Some(Exec::Refused) => return moves.push(Move::End(Ended::Exited(127), false)),
+            Some(Exec::Refused) => {
+                moves.push(Move::Stale(Event::Executed));
+                return moves.push(Move::End(Ended::Exited(127), false));
+            }
             None => return,
             Some(Exec::Works) => moves.push(Move::Stale(Event::Executed)),
         }

@@ -196,7 +196,10 @@ impl Facts {
                 rule!("who waits for the end is told", !self.for_down);
                 self.forking = true;
             }
-            Action::Kill(pid, signal) => self.killed(pid, signal, policy)?,
+            Action::Kill(pid, signal) => {
+                rule!("the terminal's signal is not sent again", event != FROM_TERMINAL);
+                self.killed(pid, signal, policy)?;
+            }
             Action::ClearStrays => {
                 rule!("strays are cleared when the program is gone", self.process.is_none());
                 self.clearing = Some(0);
