@@ -113,13 +113,14 @@ class Observer(threading.Thread):
             ended = {fd for fd, _ in poll.poll(2)}
             after = now()
             for fd, life in list(watched.items()):
-                if fd in ended:
+                if fd not in ended:
+                    life.seen = before
+                elif not os.path.exists(f"/proc/{life.pid}"):
+                    # It has ended, and whoever has it as a child has noticed.
                     life.to = after
                     poll.unregister(fd)
                     os.close(fd)
                     del watched[fd]
-                else:
-                    life.seen = before
 
     def take(self, line, poll, watched):
         words = line.split()
@@ -255,6 +256,7 @@ ANSWERS = {
     "kill": [
         (r"kill\((\d+), \d+\)\n", [0], Judge.lived),
         (r"daemon process not running$", [0], Judge.nothing_lived),
+        (r"daemon manager not running; daemon process still running, pid=(\d+)$", [4], Judge.orphan),
     ],
     "reopen_transcript": [
         (r"$", [0], Judge.anything),

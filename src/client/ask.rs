@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::{Client, Exit, complain};
 use crate::messages::client::{Complain, exit};
-use crate::messages::supervisor::LaunchError;
+use crate::messages::supervisor::{ControlReply, LaunchError};
 use crate::protocol::{Line, Outcome, Status};
 use crate::sys::clock;
 use crate::sys::poll::{self, Watch};
@@ -33,6 +33,8 @@ pub(super) enum Held {
     /// The connection ended without an outcome: the supervisor died, or is an
     /// old one that answers at once.
     Closed,
+    /// It was ending already when it was asked, and is gone now.
+    Refused,
     Interrupted,
     /// Our own patience ended.
     TimedOut,
@@ -134,6 +136,7 @@ impl Client {
         };
         let mut lines = Lines { stream, received: Vec::new() };
         let mut outcome = None;
+        let mut is_ending = false;
         loop {
             match watcher.wait(Some(&lines.stream)) {
                 Woken::Ready => {}
@@ -152,8 +155,13 @@ impl Client {
                         outcome = Some(told);
                         watcher.limit_to(ENDING_LIMIT);
                     }
-                    Line::Other(_) => {}
+                    Line::Other(reply) => {
+                        is_ending |= reply == ControlReply::ExitingNow.to_string();
+                    }
                 }
+            }
+            if at_end && is_ending && matches!(outcome, None | Some(Outcome::Gone(_))) {
+                return watcher.end(Held::Refused);
             }
             if at_end || matches!(outcome, Some(Outcome::Up(_) | Outcome::Late)) {
                 return watcher.end(outcome.map_or(Held::Closed, Held::Outcome));

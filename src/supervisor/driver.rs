@@ -8,7 +8,6 @@ use std::os::fd::AsFd;
 use super::control::{Control, SEATS, Waiting};
 use super::core::Core;
 use super::machine::Event;
-use super::outbox::Letter;
 use crate::protocol::Outcome;
 use crate::sys::poll::{Watch, poll};
 use crate::sys::signal::{Caught, SelfPipe};
@@ -138,16 +137,7 @@ impl Supervisor {
 
     /// Passes on to waiting clients what the last turn brought.
     fn announce(&mut self) {
-        if !self.core.outbox.is_empty() {
-            let now = clock::monotonic();
-            for letter in self.core.outbox.letters() {
-                match letter {
-                    Letter::Notes(waiting, notes) => self.control.note(waiting, notes),
-                    Letter::Tell(waiting, outcome) => self.control.tell(waiting, outcome, now),
-                }
-            }
-            self.core.outbox.clear();
-        }
+        self.control.announce(clock::monotonic(), &mut *self.core);
         self.core.audience = self.control.anyone_waits(Waiting::ForUp);
     }
 

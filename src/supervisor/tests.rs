@@ -1,16 +1,18 @@
-//! Does any sequence of bytes, in pieces of any size, make the control socket
-//! panic, take memory without bound, answer twice or keep a client for ever? A
-//! real socket, the same bytes in every run; nobody behind it who acts.
+//! The control socket, with nobody behind it who acts. Does any sequence of
+//! bytes, in pieces of any size, make it panic, take memory without bound, answer
+//! twice or keep a client for ever? Does it tell each what it waited for?
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use super::control::{After, Answer, Control, SEATS};
+use super::control::{After, Answer, Control, SEATS, Waiting};
+use super::outbox::Outbox;
 use crate::fuzz::readers::REQUESTS;
 use crate::fuzz::tests::Dice;
-use crate::protocol::{LONGEST_REQUEST, Request};
+use crate::protocol::{LONGEST_REQUEST, Outcome, Request};
 use crate::sys::poll::{Watch, poll};
 use crate::sys::{clock, counting};
 
@@ -18,26 +20,49 @@ const CLIENTS: usize = 2_000;
 /// What one turn may take: the replies that clients do not read at once.
 const MEMORY: usize = 64 << 10;
 
-/// Counts the questions, and answers each with a line.
-#[derive(Default)]
+/// Counts the questions; answers each with a line, and lets it wait if asked to.
 struct Counter {
     asked: usize,
+    holds: bool,
+    news: Outbox,
 }
 
 impl Answer for Counter {
     fn answer(&mut self, _: Request<'_>, _: u32, reply: &mut String) -> After {
         self.asked += 1;
         reply.push_str("answer\n");
-        After::Close
+        if self.holds { After::Hold(Waiting::ForDown) } else { After::Close }
+    }
+
+    fn news(&mut self) -> &mut Outbox {
+        &mut self.news
     }
 }
 
 struct Server {
+    path: PathBuf,
     control: Control,
     who: Counter,
 }
 
 impl Server {
+    fn new(name: &str) -> Server {
+        let path = std::env::temp_dir().join(format!("zdaemon-{name}-{}", std::process::id()));
+        let listener = UnixListener::bind(&path).expect("a socket");
+        listener.set_nonblocking(true).expect("a socket");
+        Server {
+            path,
+            control: Control::new(listener, 100),
+            who: Counter { asked: 0, holds: false, news: Outbox::new() },
+        }
+    }
+
+    fn client(&self) -> UnixStream {
+        let client = UnixStream::connect(&self.path).expect("a listener");
+        client.set_nonblocking(true).expect("a socket");
+        client
+    }
+
     /// Serves whoever is ready, as the driver does, without waiting.
     fn turn(&mut self) {
         let mut watches = [Watch::IDLE; SEATS + 1];
@@ -50,9 +75,14 @@ impl Server {
     }
 }
 
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
 /// Sends the bytes in pieces; what came back, up to the end.
 fn send(server: &mut Server, mut client: UnixStream, bytes: &[u8], dice: &mut Dice) -> String {
-    client.set_nonblocking(true).expect("a socket");
     let mut rest = bytes;
     while !rest.is_empty() {
         let most = 1 << dice.below(16);
@@ -98,20 +128,37 @@ fn check(bytes: &[u8], asked: usize, reply: &str) {
 
 #[test]
 fn no_bytes_in_no_pieces_make_the_control_socket_panic_or_answer_twice() {
-    let path = std::env::temp_dir().join(format!("zdaemon-fuzz-{}", std::process::id()));
-    let listener = UnixListener::bind(&path).expect("a socket");
-    listener.set_nonblocking(true).expect("a socket");
-    let mut server = Server { control: Control::new(listener), who: Counter::default() };
+    let mut server = Server::new("fuzz");
     let mut dice = Dice(0x5eed_0f2d_ae30_0100);
     let mut answered = 0;
     for _ in 0..CLIENTS {
         let bytes = dice.broken(REQUESTS.corpus);
-        let client = UnixStream::connect(&path).expect("a listener");
+        let client = server.client();
         server.who.asked = 0;
         let reply = send(&mut server, client, &bytes, &mut dice);
         check(&bytes, server.who.asked, &reply);
         answered += server.who.asked;
     }
-    std::fs::remove_file(&path).expect("our socket");
     assert!(answered > CLIENTS / 10, "only {answered} requests were whole");
+}
+
+/// What happened before somebody asked is no answer to the question, even if it
+/// was not announced yet.
+#[test]
+fn who_begins_to_wait_is_not_told_what_happened_before() {
+    let mut server = Server::new("news");
+    server.who.holds = true;
+    let mut early = server.client();
+    early.write_all(b"wait\n").expect("a listener");
+    server.turn();
+    server.who.news.tell(Waiting::ForDown, Outcome::Down);
+    let mut late = server.client();
+    late.write_all(b"wait\n").expect("a listener");
+    server.turn();
+    server.control.announce(clock::monotonic(), &mut server.who);
+    let mut bytes = [0; 100];
+    let count = early.read(&mut bytes).expect("an answer");
+    assert_eq!(&bytes[..count], b"answer\noutcome=down\n");
+    let count = late.read(&mut bytes).expect("an answer");
+    assert_eq!(&bytes[..count], b"answer\n");
 }
