@@ -2,7 +2,7 @@
 //! first byte says to which. Begins from their corpora. Checks nothing itself.
 
 #![no_main]
-#![allow(dead_code, unused_imports)]
+#![allow(dead_code, unused_imports, unused_macros)]
 
 #[path = "../../src/config/mod.rs"]
 mod config;
@@ -26,6 +26,8 @@ mod sys;
 mod users;
 #[path = "../../src/vocabulary.rs"]
 mod vocabulary;
+#[path = "../../src/wire.rs"]
+mod wire;
 
 use fuzz::readers::READERS;
 

@@ -9,10 +9,12 @@ use crate::config::eventlog;
 use crate::config::options::{OPTIONS, Settings};
 use crate::config::words::split_words;
 use crate::config::zconfig::{Host, Section, parse};
+use crate::eventlog::plan::Plan;
 use crate::instance::Record;
 use crate::procfs;
 use crate::protocol::{LONGEST_REQUEST, Line, Request, Status};
 use crate::quote::{QuotedList, parse_list};
+use crate::wire::Wire;
 
 pub(crate) struct Reader {
     pub(crate) name: &'static str,
@@ -24,7 +26,7 @@ pub(crate) struct Reader {
     pub(crate) for_itself: usize,
 }
 
-pub(crate) const READERS: [Reader; 6] = [
+pub(crate) const READERS: [Reader; 7] = [
     Reader {
         name: "configuration",
         read: configuration,
@@ -67,6 +69,17 @@ pub(crate) const READERS: [Reader; 6] = [
             b"zdaemon-instance-1 boot= supervisor=none program=none\nold\n",
         ],
         per_byte: 16,
+        for_itself: 4 << 10,
+    },
+    Reader {
+        name: "wire",
+        read: wire,
+        // A level and no handler; one handler that is a stream.
+        corpus: &[
+            b"\x14\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+            b"\x14\x01\0\0\0\0\0\0\0\x0a\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+        ],
+        per_byte: 256,
         for_itself: 4 << 10,
     },
     Reader {
@@ -147,8 +160,13 @@ pub(crate) fn check_section(section: &Section) {
     }
     if section.kind == "eventlog" {
         let home = |path: &Path| PathBuf::from(path);
-        if let Err(error) = eventlog::read(section, Path::new("/base"), &home) {
-            assert!(error.to_string().starts_with('/'), "{error}");
+        match eventlog::read(section, Path::new("/base"), &home) {
+            Ok(plan) => {
+                let mut sent = Vec::new();
+                plan.put(&mut sent);
+                assert_eq!(Plan::take(&mut sent.as_slice()), Some(plan));
+            }
+            Err(error) => assert!(error.to_string().starts_with('/'), "{error}"),
         }
     }
     section.sections.iter().for_each(check_section);
@@ -198,6 +216,16 @@ fn record(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     if let Some(record) = Record::parse(&text) {
         assert_eq!(Record::parse(&record.to_string()), Some(record));
+    }
+}
+
+/// What one process of the binary tells another, at the example of its
+/// most manifold part.
+fn wire(bytes: &[u8]) {
+    if let Some(plan) = Plan::take(&mut &*bytes) {
+        let mut sent = Vec::new();
+        plan.put(&mut sent);
+        assert!(Plan::take(&mut sent.as_slice()).is_some());
     }
 }
 
