@@ -8,6 +8,7 @@ true if it was so at some instant between the two. What cannot be known counts
 for the answer.
 """
 
+import collections
 import os
 import random
 import re
@@ -150,7 +151,7 @@ class Observer(threading.Thread):
 
 class Judge:
     def __init__(self, lives, answers, seconds=(), spawned=()):
-        self.lives, self.answers, self.spawned = lives, answers, set(spawned)
+        self.lives, self.answers, self.spawned = lives, answers, collections.Counter(spawned)
         self.seconds, self.lies, self.unknown = seconds, [], 0
         # When a daemon manager answered for itself: who was there before and
         # after, was there all the time.
@@ -185,12 +186,12 @@ class Judge:
 
     def lived(self, answer, pid):
         known = [life for life in self.lives if life.pid == pid]
-        if not known and pid in self.spawned:
+        if any(life.from_ <= answer.returned and life.to >= answer.called for life in known):
+            return None
+        if self.spawned[pid] > len(known):
             self.unknown += 1  # it was gone before it could write anything
             return None
-        if not any(life.from_ <= answer.returned and life.to >= answer.called for life in known):
-            return f"{pid} did not live then"
-        return None
+        return f"{pid} did not live then"
 
     def began(self, answer, pid):
         if any(life.pid == pid and life.from_ + 2 * TICK < answer.called for life in self.lives) and not any(
@@ -418,7 +419,7 @@ class Race:
     def judged(self):
         lives = self.observer.finish()
         with open("app.events") as log:
-            spawned = {int(pid) for pid in re.findall(r"(?:spawned|adopted) process pid=(\d+)", log.read())}
+            spawned = [int(pid) for pid in re.findall(r"spawned process pid=(\d+)", log.read())]
         judge = Judge(lives, self.answers, self.observer.seconds, spawned)
         lies = judge.judge()
         for lie in lies[:20]:
