@@ -20,6 +20,7 @@ import threading
 import time
 
 TICK = 0.011  # what the kernel's start times and /proc/uptime leave out
+SAME = 2  # in so few seconds no process number comes around again
 LIMIT = 60  # a command that takes longer is stuck
 
 # First its life is written down, by a shell that starts in a millisecond, then
@@ -184,21 +185,19 @@ class Judge:
                 return check(self, answer, *map(int, match.groups()))
         return "not an answer"
 
-    def lived(self, answer, pid):
+    def lived(self, answer, pid, after=float("-inf")):
+        """Whether that program lived then, and began after a time."""
         known = [life for life in self.lives if life.pid == pid]
-        if any(life.from_ <= answer.returned and life.to >= answer.called for life in known):
+        then = [life for life in known if life.from_ <= answer.returned and life.to >= answer.called]
+        if any(life.from_ + 2 * TICK >= after for life in then):
             return None
         if self.spawned[pid] > len(known):
             self.unknown += 1  # it was gone before it could write anything
             return None
-        return f"{pid} did not live then"
+        return f"{pid} had begun before" if then else f"{pid} did not live then"
 
     def began(self, answer, pid):
-        if any(life.pid == pid and life.from_ + 2 * TICK < answer.called for life in self.lives) and not any(
-            life.pid == pid and life.to >= answer.called and life.from_ + 2 * TICK >= answer.called for life in self.lives
-        ):
-            return f"{pid} had begun before"
-        return self.lived(answer, pid)
+        return self.lived(answer, pid, after=answer.called)
 
     def nothing_lived(self, answer):
         for life in self.lives:
@@ -208,8 +207,8 @@ class Judge:
 
     def no_manager(self, answer):
         for pid, seen in self.managers.items():
-            before = any(returned <= answer.called for _, returned in seen)
-            after = any(called >= answer.returned for called, _ in seen)
+            before = any(answer.called - SAME <= returned <= answer.called for _, returned in seen)
+            after = any(answer.returned <= called <= answer.returned + SAME for called, _ in seen)
             if before and after:
                 return f"the daemon manager {pid} was there all the time"
         return None
