@@ -18,6 +18,8 @@ mod cli;
 mod client;
 mod config;
 mod eventlog;
+#[cfg(test)]
+mod fuzz;
 mod instance;
 mod launch;
 mod messages;

@@ -47,7 +47,7 @@ pub(crate) fn stat(pid: Pid) -> Option<Stat> {
 }
 
 /// The name stands in parentheses and may hold any byte, parentheses included.
-fn parse_stat(text: &[u8]) -> Option<Stat> {
+pub(crate) fn parse_stat(text: &[u8]) -> Option<Stat> {
     let open = memchr::memchr(b'(', text)?;
     let close = memchr::memrchr(b')', text)?;
     let mut name = [0; 16];

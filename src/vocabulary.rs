@@ -80,6 +80,7 @@ impl fmt::Display for Ended {
 /// A point in monotonic time, counted from an arbitrary start. All decisions
 /// are made in it; wall time is for stamps only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(test, derive(Hash))]
 pub(crate) struct Mono(pub(crate) Duration);
 
 impl Mono {

@@ -173,6 +173,46 @@ fn a_wait_whose_supervisor_is_killed_does_not_call_the_program_stopped() {
     sandbox.zd(&["stop"]).exits(0);
 }
 
+/// "true answers": a program that lives is not called absent.
+#[test]
+fn a_kill_without_supervisor_says_that_the_program_still_runs() {
+    let (sandbox, program) = bereaved(LINES);
+    let kill = sandbox.zd(&["kill"]).exits(4);
+    let expected =
+        format!("daemon manager not running; daemon process still running, pid={program}\n");
+    assert_eq!(kill.stdout, expected);
+    assert!(is_alive(program));
+    sandbox.stop(&FILES);
+}
+
+/// A start that finds a supervisor which is just ending waits for its end and
+/// then does what it was asked for.
+#[test]
+fn a_start_or_restart_while_the_supervisor_ends_makes_a_new_one() {
+    let lines = LINES.replace("sleep 1000", "./program");
+    let sandbox = Sandbox::with_runner(&lines);
+    let body = "trap 'echo got it >termed; while [ ! -e go ]; do sleep 0.02; done; exit 1' TERM\n\
+                while :; do sleep 0.02; done";
+    sandbox.script("program", body);
+    for command in ["start", "restart"] {
+        let old = sandbox.zd(&["start"]).exits(0).pid();
+        let supervisor = sandbox.supervisor();
+        send_signal(supervisor, Signal::SIGTERM);
+        wait_until("it is told to stop", || sandbox.read("termed") == "got it\n");
+        let start = sandbox.background(&["-C", "app.conf", command]);
+        let asked = format!("{command} requested");
+        wait_until("it is asked", || count(&sandbox.read("event.log"), &asked) > 0);
+        sandbox.file("go", "");
+        let new = start.output().exits(0).pid();
+        assert_ne!(new, old);
+        assert_eq!((sandbox.program(), is_alive(supervisor)), (new, false));
+        sandbox.zd(&["stop"]).exits(0);
+        fs::remove_file(sandbox.path("termed")).expect("the old one wrote it");
+        fs::remove_file(sandbox.path("go")).expect("we wrote it");
+    }
+    sandbox.assert_clean(&["app.conf", "event.log", "program"]);
+}
+
 /// "what it writes waits in the pipe until the next supervisor opens the other
 /// end"
 #[test]

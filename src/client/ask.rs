@@ -40,6 +40,8 @@ pub(super) enum Held {
     /// The connection ended without an outcome: the supervisor died, or is an
     /// old one that answers at once.
     Closed,
+    /// It was ending already when it was asked, and is gone now.
+    Refused,
     Interrupted,
     /// Our own patience ended.
     TimedOut,
@@ -180,7 +182,7 @@ impl Client {
         let Some(mut stream) = self.connect()? else { return Ok(None) };
         // Whoever closes without listening to us may have said why.
         let _ = stream.write_all(line.as_bytes());
-        Ok(Some(Lines { stream, received: Vec::new(), heard: false, turned_away: false }))
+        Ok(Some(Lines::of(stream)))
     }
 
     /// Reads a held reply to its end.
@@ -188,7 +190,7 @@ impl Client {
         let Ok(mut watcher) = Watcher::new(Some(limit)) else {
             return Wait::NOBODY;
         };
-        let mut lines = Lines { stream, received: Vec::new(), heard: false, turned_away: false };
+        let mut lines = Lines::of(stream);
         let held = read_held(&mut lines, &mut watcher);
         watcher.end(held)
     }
@@ -250,8 +252,14 @@ fn read_held(lines: &mut Lines, watcher: &mut Watcher) -> Held {
                         watcher.limit_to(ENDING_LIMIT);
                     }
                 }
-                Line::Other(line) => lines.turned_away |= is_turned_away(line.as_bytes()),
+                Line::Other(reply) => {
+                    lines.turned_away |= is_turned_away(reply.as_bytes());
+                    lines.ending |= reply == ControlReply::ExitingNow.to_string();
+                }
             }
+        }
+        if at_end && lines.ending && matches!(outcome, None | Some(Outcome::Gone(_))) {
+            return Held::Refused;
         }
         if at_end || matches!(outcome, Some(Outcome::Up(_) | Outcome::Late)) {
             return outcome.map_or(Held::Closed, Held::Outcome);
@@ -266,9 +274,15 @@ struct Lines {
     /// Whether the other end has said anything.
     heard: bool,
     turned_away: bool,
+    /// It was ending already when it was asked.
+    ending: bool,
 }
 
 impl Lines {
+    fn of(stream: UnixStream) -> Lines {
+        Lines { stream, received: Vec::new(), heard: false, turned_away: false, ending: false }
+    }
+
     /// An error is the end of the connection, or of our patience with it.
     fn read_some(&mut self) -> Result<(), ()> {
         let mut chunk = [0; 4096];

@@ -43,8 +43,8 @@ impl Client {
                 return Ok(wait);
             }
             match self.hold(purpose.request(), Some(limit))? {
-                Some(waited) if waited.held != Held::Closed => return Ok(waited),
-                _ => {}
+                None | Some(Wait { held: Held::Closed | Held::Refused, .. }) => {}
+                Some(waited) => return Ok(waited),
             }
         }
         Ok(wait)

@@ -173,7 +173,9 @@ pub(super) fn quit(client: &mut Client, _arguments: &[OsString]) -> Exit {
             client.say(&Say::StoppingSupervisor);
             let gone = match client.hold("exit wait\n", Some(QUIT_LIMIT)) {
                 Ok(wait) => {
-                    wait.is_none_or(|wait| matches!(wait.held, Held::Outcome(_) | Held::Closed))
+                    let is_end =
+                        |held| matches!(held, Held::Outcome(_) | Held::Closed | Held::Refused);
+                    wait.is_none_or(|wait| is_end(wait.held))
                 }
                 Err(status) => return status,
             };

@@ -31,38 +31,41 @@ fn settle(result: Result<Exit, Exit>) -> Exit {
 fn start_program(client: &Client, arguments: &[OsString]) -> Result<Exit, Exit> {
     let status = client.status()?;
     match &status {
-        Some(status) if is_stopping(status) => start_here(client),
+        Some(status) if is_stopping(status) => start_here(client, arguments),
         Some(Status { program: Some(pid), .. }) => {
             client.say(&Say::AlreadyRunning(*pid));
             Ok(exit::DONE)
         }
-        Some(_) => start_here(client),
-        None => {
-            let words = client.program_words(arguments)?;
-            if !client.settings.daemon.0 {
-                return client.supervise_here(&words);
-            }
-            let survivor = client.survivor().map_err(|_| exit::FAILED)?;
-            let wait = client.launch(&words, client.start_limit(), Purpose::Run)?;
-            match (wait.held, survivor) {
-                (Held::Outcome(Outcome::Up(pid)), Some(before)) if pid == before => {
-                    client.say(&Say::AlreadyRunning(pid));
-                    Ok(exit::DONE)
-                }
-                _ => Ok(client.started(&wait, Say::Started)),
-            }
-        }
+        Some(_) => start_here(client, arguments),
+        None => start_anew(client, arguments),
     }
 }
 
-/// Asks a supervisor that is there to start its program.
-fn start_here(client: &Client) -> Result<Exit, Exit> {
+/// Asks a supervisor that is there to start its program. If that one is ending,
+/// another takes its place.
+fn start_here(client: &Client, arguments: &[OsString]) -> Result<Exit, Exit> {
     let wait = match client.hold("start wait\n", Some(client.start_limit()))? {
+        None | Some(Wait { held: Held::Refused, .. }) => return start_anew(client, arguments),
         Some(wait) if wait.held == Held::Closed => poll_for_start(client, None)?,
         Some(wait) => wait,
-        None => Wait::NOBODY,
     };
     Ok(client.started(&wait, Say::Started))
+}
+
+fn start_anew(client: &Client, arguments: &[OsString]) -> Result<Exit, Exit> {
+    let words = client.program_words(arguments)?;
+    if !client.settings.daemon.0 {
+        return client.supervise_here(&words);
+    }
+    let survivor = client.survivor().map_err(|_| exit::FAILED)?;
+    let wait = client.launch(&words, client.start_limit(), Purpose::Run)?;
+    match (wait.held, survivor) {
+        (Held::Outcome(Outcome::Up(pid)), Some(before)) if pid == before => {
+            client.say(&Say::AlreadyRunning(pid));
+            Ok(exit::DONE)
+        }
+        _ => Ok(client.started(&wait, Say::Started)),
+    }
 }
 
 /// A program that is there only because its end is awaited.
@@ -99,7 +102,9 @@ pub(super) fn supervise(client: &Client) -> Exit {
     }
     settle(client.launch(words, client.start_limit(), Purpose::Run).map(|wait| match wait.held {
         Held::Outcome(Outcome::Up(_)) => exit::DONE,
-        Held::Outcome(_) | Held::Closed | Held::Interrupted | Held::TimedOut => exit::FAILED,
+        Held::Outcome(_) | Held::Closed | Held::Refused | Held::Interrupted | Held::TimedOut => {
+            exit::FAILED
+        }
     }))
 }
 
@@ -169,9 +174,9 @@ fn restart_program(client: &Client, arguments: &[OsString]) -> Result<Exit, Exit
     let Some(old) = old else { return start_program(client, arguments) };
     let limit = client.stop_limit().map(|limit| limit + client.start_limit());
     let wait = match client.hold("restart wait\n", limit)? {
+        None | Some(Wait { held: Held::Refused, .. }) => return start_program(client, arguments),
         Some(wait) if wait.held == Held::Closed => poll_for_start(client, Some(old))?,
         Some(wait) => wait,
-        None => Wait::NOBODY,
     };
     Ok(client.started(&wait, Say::Restarted))
 }
@@ -214,6 +219,13 @@ pub(super) fn kill(client: &mut Client, arguments: &[OsString]) -> Exit {
 
 fn send(client: &Client, signal: Signal, name: &str) -> Result<Exit, Exit> {
     let answer = client.status_and_trust()?;
+    if answer.is_none() {
+        // Only a record knows it, which is too little to signal it for.
+        if let Some(pid) = client.survivor()? {
+            client.say(&Say::Unsupervised(pid));
+            return Ok(exit::UNCLEAR);
+        }
+    }
     let Some((Status { program: Some(pid), .. }, trusted)) = answer else {
         client.say(&Say::ProgramNotRunning);
         return Ok(exit::DONE);
@@ -284,7 +296,7 @@ impl Client {
             Held::Outcome(Outcome::Up(pid)) => (up(pid), exit::DONE),
             Held::Outcome(Outcome::Late) => (Say::TooLong, exit::FAILED),
             Held::Outcome(Outcome::Down) => (Say::ProgramNotRunning, exit::FAILED),
-            Held::Outcome(Outcome::Gone(_) | Outcome::Rival) | Held::Closed => {
+            Held::Outcome(Outcome::Gone(_) | Outcome::Rival) | Held::Closed | Held::Refused => {
                 (Say::SupervisorNotRunning, exit::FAILED)
             }
             Held::Interrupted => return self.interrupted(),
@@ -296,7 +308,7 @@ impl Client {
 
     fn stopped(&self, wait: &Wait) -> Exit {
         match wait.held {
-            Held::Outcome(_) | Held::Closed => {
+            Held::Outcome(_) | Held::Closed | Held::Refused => {
                 self.say_after_wait(wait.dots, &Say::Stopped);
                 exit::DONE
             }

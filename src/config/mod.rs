@@ -3,8 +3,6 @@
 //! logs, sockets or programs.
 
 pub(crate) mod eventlog;
-#[cfg(test)]
-mod fuzz;
 pub(crate) mod merge;
 pub(crate) mod options;
 pub(crate) mod paths;

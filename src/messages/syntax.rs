@@ -89,6 +89,7 @@ pub(crate) enum Directive<'a> {
     Url(&'a str),
     Circle(&'a Path),
     TooDeep { most: usize },
+    TooManyFiles { most: usize },
     Unreadable { path: &'a Path, error: io::Error },
 }
 
@@ -123,6 +124,7 @@ impl fmt::Display for Directive<'_> {
                 path.display()
             ),
             TooDeep { most } => write!(f, "more than {most} files that include each other"),
+            TooManyFiles { most } => write!(f, "more than {most} files are included"),
             Unreadable { path, error } => {
                 let path = path.display();
                 write!(f, "error opening file {path}: {}: '{path}'", Errno(error))
@@ -140,6 +142,7 @@ pub(crate) enum Dollar<'a> {
     NotClosed { open: char, name: &'a str, close: char },
     Undefined(&'a str),
     NotInEnvironment(&'a str),
+    TooMuch { most: usize },
 }
 
 impl fmt::Display for Dollar<'_> {
@@ -163,6 +166,9 @@ impl fmt::Display for Dollar<'_> {
                     f,
                     "no replacement for '{name}'; the environment has no such variable"
                 );
+            }
+            TooMuch { most } => {
+                return write!(f, "more than {most} bytes are put in where a '$' is written");
             }
         }
         f.write_str("a '$' that is meant as such is written '$$'")

@@ -9,6 +9,7 @@ use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::Duration;
 
+use super::outbox::{Letter, Outbox};
 use crate::messages::supervisor::ControlReply;
 use crate::protocol::{LONGEST_REQUEST, Outcome, Request};
 use crate::sys::poll::Watch;
@@ -47,6 +48,9 @@ pub(crate) enum After {
 /// Who answers requests; the reply's text goes into `reply`.
 pub(crate) trait Answer {
     fn answer(&mut self, request: Request<'_>, uid: u32, reply: &mut String) -> After;
+
+    /// What has happened and was not announced yet.
+    fn news(&mut self) -> &mut Outbox;
 }
 
 struct Connection {
@@ -177,6 +181,8 @@ impl Control {
     }
 
     fn serve_seat(&mut self, seat: usize, now: Mono, who: &mut dyn Answer) {
+        // Whoever begins to wait only now must not hear what happened before.
+        self.announce(now, who);
         let may_hold = self.may_hold();
         let Some(place) = self.seats.get_mut(seat) else { return };
         let Some(connection) = place else { return };
@@ -202,8 +208,20 @@ impl Control {
         self.seats.iter().flatten().any(|connection| connection.waiting == Some(waiting))
     }
 
+    /// Passes on what has happened to those who wait for it.
+    pub(crate) fn announce(&mut self, now: Mono, who: &mut dyn Answer) {
+        let news = who.news();
+        for letter in news.letters() {
+            match letter {
+                Letter::Notes(waiting, notes) => self.note(waiting, notes),
+                Letter::Tell(waiting, outcome) => self.tell(waiting, outcome, now),
+            }
+        }
+        news.clear();
+    }
+
     /// Sends lines to everybody who waits for something.
-    pub(crate) fn note(&mut self, waiting: Waiting, notes: &str) {
+    fn note(&mut self, waiting: Waiting, notes: &str) {
         for connection in self.seats.iter_mut().flatten() {
             if connection.waiting == Some(waiting) {
                 for note in notes.lines() {
@@ -216,7 +234,7 @@ impl Control {
     }
 
     /// Ends the wait of all who waited for that.
-    pub(crate) fn tell(&mut self, waiting: Waiting, outcome: Outcome, now: Mono) {
+    fn tell(&mut self, waiting: Waiting, outcome: Outcome, now: Mono) {
         for seat in &mut self.seats {
             let Some(connection) = seat else { continue };
             if connection.waiting == Some(waiting)

@@ -8,7 +8,6 @@ use std::os::fd::AsFd;
 use super::control::{Control, SEATS, Waiting};
 use super::core::Core;
 use super::machine::Event;
-use super::outbox::Letter;
 use super::output::Output;
 use crate::instance::Survivor;
 use crate::launch::Purpose;
@@ -85,8 +84,6 @@ impl Supervisor {
         if output.is_ready() || self.core.is_output_due(now) {
             self.core.copy_output(Some(now));
         }
-        // Whoever asks in this turn does not wait for what has happened before.
-        self.announce();
         self.control.serve(now, clients, &mut *self.core);
         self.pass_deadlines(now);
     }
@@ -152,16 +149,7 @@ impl Supervisor {
 
     /// Passes on to waiting clients what the last turn brought.
     fn announce(&mut self) {
-        if !self.core.outbox.is_empty() {
-            let now = clock::monotonic();
-            for letter in self.core.outbox.letters() {
-                match letter {
-                    Letter::Notes(waiting, notes) => self.control.note(waiting, notes),
-                    Letter::Tell(waiting, outcome) => self.control.tell(waiting, outcome, now),
-                }
-            }
-            self.core.outbox.clear();
-        }
+        self.control.announce(clock::monotonic(), &mut *self.core);
         self.core.audience = self.control.anyone_waits(Waiting::ForUp);
     }
 

@@ -18,5 +18,7 @@ mod setup;
 mod start_test;
 mod stray;
 mod telling;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use self::setup::{run, run_launched};

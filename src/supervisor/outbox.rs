@@ -12,7 +12,7 @@ use crate::protocol::Outcome;
 const TEXT: usize = 60 << 10;
 const LETTERS: usize = 32;
 
-pub(super) enum Letter<'a> {
+pub(crate) enum Letter<'a> {
     /// One a line.
     Notes(Waiting, &'a str),
     Tell(Waiting, Outcome),
@@ -23,7 +23,7 @@ enum Entry {
     Tell(Waiting, Outcome),
 }
 
-pub(super) struct Outbox {
+pub(crate) struct Outbox {
     /// The texts of the notes; its capacity is never exceeded.
     text: String,
     entries: Vec<Entry>,
@@ -32,10 +32,6 @@ pub(super) struct Outbox {
 impl Outbox {
     pub(super) fn new() -> Outbox {
         Outbox { text: String::with_capacity(TEXT), entries: Vec::with_capacity(LETTERS) }
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
     }
 
     /// A note that does not fit is left out whole. One note after the other for the
@@ -113,6 +109,6 @@ mod tests {
         assert!(letters.len() <= LETTERS);
         assert!(matches!(letters.last(), Some(Letter::Tell(Waiting::ForUp, Outcome::Down))));
         outbox.clear();
-        assert!(outbox.is_empty());
+        assert_eq!(outbox.letters().count(), 0);
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::control::{After, Answer, Waiting};
 use super::core::Core;
 use super::machine::{Event, Phase, Reply, Up, Wish};
+use super::outbox::Outbox;
 use crate::messages::supervisor::{ControlReply, LogMessage};
 use crate::protocol::{self, Hold, Outcome, REQUESTS, Report, Request};
 use crate::sys::{clock, heap, process};
@@ -114,6 +115,10 @@ impl Core {
 }
 
 impl Answer for Core {
+    fn news(&mut self) -> &mut Outbox {
+        &mut self.outbox
+    }
+
     fn answer(&mut self, request: Request<'_>, uid: u32, reply: &mut String) -> After {
         let (hold, waiting) = match request {
             Request::Start(hold) => {

@@ -6,6 +6,8 @@
 
 pub(crate) mod calendar;
 pub(crate) mod clock;
+#[cfg(test)]
+pub(crate) mod counting;
 pub(crate) mod descriptor;
 pub(crate) mod entry;
 pub(crate) mod environment;

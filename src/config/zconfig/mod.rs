@@ -51,6 +51,10 @@ pub(crate) trait Host {
 /// How many included files may be open inside each other.
 const MAX_INCLUDES: usize = 20;
 
+/// How many files may be included in all. Files that each include the next one
+/// twice would otherwise be read without end.
+const MAX_FILES: usize = 1000;
+
 /// How many sections may be open inside each other: far more than anyone
 /// needs, and so few that a tree of them cannot exhaust the stack.
 const MAX_NESTING: usize = 100;
@@ -62,6 +66,7 @@ pub(crate) fn parse(path: &Path, text: &[u8], host: &dyn Host) -> Result<Section
         host,
         names: Names::new(host),
         files: Vec::new(),
+        included: 0,
         current: Section::new("", None, Place { file: Rc::clone(&shown), line: 1 }),
         outer: Vec::new(),
     };
@@ -92,6 +97,8 @@ struct Reader<'h> {
     names: Names<'h>,
     /// The files being read, each including the next.
     files: Vec<PathBuf>,
+    /// How many files were included.
+    included: usize,
     /// The section that the next line belongs to.
     current: Section,
     /// The sections around it, the whole file first.
@@ -186,7 +193,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn expand(&self, text: &str, place: &Place) -> Result<String, Error> {
+    fn expand(&mut self, text: &str, place: &Place) -> Result<String, Error> {
         self.names.expand(text).map_err(|what| Error::at(place, what))
     }
 
@@ -219,6 +226,10 @@ impl Reader<'_> {
         }
         if self.files.len() > MAX_INCLUDES {
             return Err(Error::at(place, Directive::TooDeep { most: MAX_INCLUDES }));
+        }
+        self.included += 1;
+        if self.included > MAX_FILES {
+            return Err(Error::at(place, Directive::TooManyFiles { most: MAX_FILES }));
         }
         let bytes = self
             .host

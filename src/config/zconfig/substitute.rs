@@ -5,8 +5,14 @@
 use super::{Error, Host, Place};
 use crate::messages::syntax::{Directive, Dollar};
 
+/// So many bytes may be put in for names, in all: far more than anyone needs. A
+/// few lines could otherwise double a text until no memory is left.
+const MOST_PUT_IN: usize = 1 << 20;
+
 pub(super) struct Names<'h> {
     host: &'h dyn Host,
+    /// Bytes that may still be put in.
+    room: usize,
     defined: Vec<Definition>,
 }
 
@@ -18,7 +24,7 @@ struct Definition {
 
 impl<'h> Names<'h> {
     pub(super) fn new(host: &'h dyn Host) -> Names<'h> {
-        Names { host, defined: Vec::new() }
+        Names { host, room: MOST_PUT_IN, defined: Vec::new() }
     }
 
     /// Takes `NAME [VALUE]`. To define a name again is allowed if the value,
@@ -46,8 +52,14 @@ impl<'h> Names<'h> {
     }
 
     /// Replaces `$name`, `${name}`, `$(VARIABLE)` and `$$`.
-    pub(super) fn expand<'t>(&self, text: &'t str) -> Result<String, Dollar<'t>> {
+    pub(super) fn expand<'t>(&mut self, text: &'t str) -> Result<String, Dollar<'t>> {
         let mut expanded = String::with_capacity(text.len());
+        let mut room = self.room;
+        let mut put_in = |expanded: &mut String, value: &str| {
+            room = room.checked_sub(value.len()).ok_or(Dollar::TooMuch { most: MOST_PUT_IN })?;
+            expanded.push_str(value);
+            Ok(())
+        };
         let mut rest = text;
         while let Some((before, after)) = rest.split_once('$') {
             expanded.push_str(before);
@@ -59,23 +71,24 @@ impl<'h> Names<'h> {
                 }
                 Some(open @ '{') => {
                     let (name, rest) = enclosed(open, &after[1..], '}')?;
-                    expanded.push_str(self.value(name)?);
+                    put_in(&mut expanded, self.value(name)?)?;
                     rest
                 }
                 Some(open @ '(') => {
                     let (name, rest) = enclosed(open, &after[1..], ')')?;
                     let value = self.host.variable(name);
-                    expanded.push_str(&value.ok_or(Dollar::NotInEnvironment(name))?);
+                    put_in(&mut expanded, &value.ok_or(Dollar::NotInEnvironment(name))?)?;
                     rest
                 }
                 Some(_) => {
                     let (name, rest) = leading_name(after).ok_or(Dollar::Alone)?;
-                    expanded.push_str(self.value(name)?);
+                    put_in(&mut expanded, self.value(name)?)?;
                     rest
                 }
             };
         }
         expanded.push_str(rest);
+        self.room = room;
         Ok(expanded)
     }
 

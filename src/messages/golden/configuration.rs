@@ -83,6 +83,7 @@ pub(super) fn directives() -> String {
         Directive::Url(_) => Directive::Url("file:x"),
         Directive::Circle(_) => Directive::Circle(Path::new("/x")),
         Directive::TooDeep { .. } => Directive::TooDeep { most: 20 },
+        Directive::TooManyFiles { .. } => Directive::TooManyFiles { most: 1000 },
         Directive::Unreadable { .. } => Directive::Unreadable { path: Path::new("/x"), error: missing() },
     )
 }
@@ -96,6 +97,7 @@ pub(super) fn dollars() -> String {
         Dollar::NotClosed { .. } => Dollar::NotClosed { open: '{', name: "a", close: '}' },
         Dollar::Undefined(_) => Dollar::Undefined("a"),
         Dollar::NotInEnvironment(_) => Dollar::NotInEnvironment("A"),
+        Dollar::TooMuch { .. } => Dollar::TooMuch { most: 1_048_576 },
     )
 }
 

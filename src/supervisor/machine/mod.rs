@@ -265,6 +265,8 @@ impl Machine {
 
     fn fail(&mut self, now: Mono, ended: Ended, out: &mut Actions) {
         self.wish = Wish::Gone;
+        // Nobody is told that it is late any more: it is not going to be up.
+        self.start_by = None;
         self.exit_status = 1;
         if self.policy.attached {
             self.exit_status = ended.shell_status().max(1);

@@ -34,6 +34,7 @@ impl Policy {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(test, derive(Hash))]
 pub(crate) enum Wish {
     Up,
     /// No program, but the supervisor stays.
@@ -43,6 +44,7 @@ pub(crate) enum Wish {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(test, derive(Hash))]
 pub(crate) enum Phase {
     Idle,
     BackingOff {
@@ -74,6 +76,7 @@ pub(crate) enum Phase {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(test, derive(Hash))]
 pub(crate) enum Up {
     Settling { at: Mono },
     Testing,

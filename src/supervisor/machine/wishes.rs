@@ -1,7 +1,7 @@
 //! The rules for what others ask: start, stop, restart, exit, and a signal to
 //! the supervisor itself. Each changes the wish; the phase follows as it can.
 
-use super::terms::{Action, Actions, Phase, Reply, Terminate, Wish};
+use super::terms::{Action, Actions, Phase, Reply, Terminate, Up, Wish};
 use super::{Machine, Note};
 use crate::vocabulary::{Mono, Pid, Signal};
 
@@ -35,8 +35,14 @@ impl Machine {
                     self.strays_are_late(now, now, out);
                 }
             }
-            Phase::Spawning | Phase::Executing { .. } | Phase::Running { .. } | Phase::Finished => {
+            Phase::Running { up: Up::Yes, .. } | Phase::Finished => {
                 self.backoff = 0;
+                out.push(Action::Reply(Reply::AlreadyStarted));
+            }
+            Phase::Spawning | Phase::Executing { .. } | Phase::Running { .. } => {
+                self.backoff = 0;
+                // It may be late already, and whoever asks now waits too.
+                self.start_by.get_or_insert(now.after(self.policy.start_timeout));
                 out.push(Action::Reply(Reply::AlreadyStarted));
             }
         }

@@ -126,3 +126,13 @@ fn what_is_wrong_in_an_included_file_is_reported_there() {
         "/etc/app/c:3: value did not match regular expression: '1'",
     );
 }
+
+#[test]
+fn files_that_include_the_next_one_twice_are_not_read_without_end() {
+    let twice = |number: u32| format!("%include {number}\n%include {number}\n");
+    let host = (1..20).fold(Fake::default(), |host, number| {
+        host.file(&format!("/etc/app/{number}"), twice(number + 1))
+    });
+    let error = host.file("/etc/app/20", "").error(twice(1));
+    assert!(error.ends_with("more than 1000 files are included"), "{error}");
+}

@@ -56,3 +56,15 @@ fn a_wrong_dollar_says_how_to_write_a_dollar() {
     assert!(error("a $1").ends_with(advice));
     assert!(error("a ${b").ends_with(advice));
 }
+
+#[test]
+fn a_text_that_doubles_with_each_line_does_not_take_all_memory() {
+    let mut text = "%define a0 0123456789abcdef\n".to_owned();
+    for number in 1..60 {
+        let before = number - 1;
+        text += &format!("%define a{number} $a{before}$a{before}\n");
+    }
+    let error = Fake::default().error(text);
+    let why = "more than 1048576 bytes are put in where a '$' is written";
+    assert!(error.ends_with(why), "{error}");
+}

@@ -2,6 +2,7 @@
 //! subject, and a random walk over all of them. No process, no clock.
 
 mod ending;
+mod explore;
 mod governor;
 mod requests;
 mod starting;

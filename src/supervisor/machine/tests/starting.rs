@@ -194,3 +194,21 @@ fn a_program_that_dies_while_it_settles_is_late_at_once() {
     world.until(100.0);
     assert_eq!(late(&world)[0], 2.5);
 }
+
+#[test]
+fn who_starts_a_program_that_is_late_already_gets_an_answer_too() {
+    let mut world = World::begin(tested(5.0), &[Life::long()]);
+    world.until(8.0);
+    world.tell(Event::Start);
+    world.until(1000.0);
+    assert_eq!(late(&world), [5.0, 13.0]);
+}
+
+#[test]
+fn a_program_that_was_given_up_is_not_late() {
+    let policy = Policy { start_timeout: secs(2.0), backoff_limit: 1, ..defaults() };
+    let crash = Life::of(0.75, Ended::Exited(1)).leaving(Strays::Deaf);
+    let mut world = World::begin(policy, &[crash]);
+    world.until(100.0);
+    assert_eq!((late(&world), world.finish()), (vec![], Some((5.75, 1))));
+}
