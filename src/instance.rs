@@ -2,6 +2,8 @@
 //! of either: the names of the files beside the socket and the record in one of
 //! them. Reads and judges; the supervisor's `claim` locks, writes and removes.
 
+pub(crate) mod holder;
+
 use std::fmt;
 use std::fs::OpenOptions;
 use std::io::{self, Read};

@@ -30,20 +30,39 @@ impl Stat {
     }
 }
 
-/// Whether this host has a `/proc` at all.
+/// Whether this host has a `/proc` at all. Needs no descriptor.
 pub(crate) fn is_there() -> bool {
-    Pid::new(crate::sys::process::own_pid()).and_then(stat).is_some()
+    let mut room = [0; 32];
+    let own = Pid::new(crate::sys::process::own_pid());
+    let path = own.and_then(|pid| path(pid, "stat", &mut room));
+    path.is_some_and(|path| std::fs::metadata(path).is_ok())
 }
 
 /// None if the process is gone, or `/proc` is not there. Takes no memory.
 pub(crate) fn stat(pid: Pid) -> Option<Stat> {
-    let mut path = [0; 32];
-    write!(path.as_mut_slice(), "/proc/{pid}/stat").ok()?;
-    let end = path.iter().position(|byte| *byte == 0)?;
-    let path = std::str::from_utf8(path.get(..end)?).ok()?;
     let mut text = [0; 512];
-    let length = File::open(path).ok()?.read(&mut text).ok()?;
+    let length = read(pid, "stat", &mut text)?;
     parse_stat(text.get(..length)?)
+}
+
+/// The user that a process really is, whatever set-uid program it runs.
+pub(crate) fn user(pid: Pid) -> Option<u32> {
+    let mut text = [0; 1024];
+    let length = read(pid, "status", &mut text)?;
+    let mut lines = text.get(..length)?.split(|byte| *byte == b'\n');
+    let line = lines.find_map(|line| line.strip_prefix(b"Uid:"))?;
+    std::str::from_utf8(line).ok()?.split_ascii_whitespace().next()?.parse().ok()
+}
+
+/// The beginning of one of the process's files.
+fn read(pid: Pid, name: &str, text: &mut [u8]) -> Option<usize> {
+    File::open(path(pid, name, &mut [0; 32])?).ok()?.read(text).ok()
+}
+
+fn path<'a>(pid: Pid, name: &str, room: &'a mut [u8; 32]) -> Option<&'a str> {
+    write!(room.as_mut_slice(), "/proc/{pid}/{name}").ok()?;
+    let end = room.iter().position(|byte| *byte == 0)?;
+    std::str::from_utf8(room.get(..end)?).ok()
 }
 
 /// The name stands in parentheses and may hold any byte, parentheses included.

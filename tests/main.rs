@@ -4,6 +4,8 @@
 #[allow(dead_code)] // no module uses all of it
 mod harness;
 
+/// Lengths and clocks at their ends.
+mod clock;
 /// The command line: options, their errors, and what needs no program.
 mod command_line;
 /// The configuration file: what it accepts, refuses and means.
@@ -14,6 +16,8 @@ mod control_socket;
 mod documentation;
 /// The event log: its records, layouts, levels and handlers.
 mod eventlog;
+/// What happens when something runs out.
+mod exhaustion;
 /// `daemon off` and `fg`: programs in the caller's own terminal.
 mod foreground;
 /// Servers that lie, flood or say nothing; users who are none of ours.
@@ -26,6 +30,8 @@ mod launch_failures;
 mod log_delivery;
 /// `logtail`: the end of a file and what comes.
 mod logtail;
+/// What a cleaner of temporary files can do to an instance.
+mod lost_files;
 /// What memory the supervisor asks for once it runs: none.
 mod memory;
 /// One binary, several names: zdctl, zeoctl, zdrun, and the instance makers.

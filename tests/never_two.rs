@@ -425,18 +425,3 @@ fn a_socket_that_replaced_ours_is_not_removed() {
     sandbox.assert_clean(&["app.conf", "zdsock"]);
     assert!(exists(&sandbox.path("zdsock")));
 }
-
-/// "The supervisor's own lock decides; a socket that refuses connections
-/// proves nothing by itself", nor does one that is not there.
-#[test]
-fn a_removed_socket_makes_no_second_supervisor() {
-    let sandbox = Sandbox::started("program sleep 1000");
-    let (program, supervisor) = (sandbox.program(), sandbox.supervisor());
-    fs::remove_file(sandbox.path("zdsock")).expect("our socket");
-    sandbox.zd(&["start"]).exits(1).complains("holds");
-    assert_eq!(copies(&sandbox), [program]);
-    assert!(is_alive(supervisor));
-    send_signal(supervisor, Signal::SIGTERM);
-    wait_until("the supervisor is gone", || !is_alive(supervisor));
-    sandbox.assert_clean(&["app.conf"]);
-}

@@ -8,6 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use super::{Client, Exit, complain};
+use crate::instance::holder::{self, Summoned};
 use crate::messages::client::{Complain, exit};
 use crate::messages::supervisor::{ControlReply, LaunchError};
 use crate::protocol::{Line, Outcome, Status};
@@ -123,7 +124,7 @@ impl Client {
             Err(error)
                 if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) =>
             {
-                return Ok(None);
+                return self.summon();
             }
             Err(error) if is_time_out(&error) => return Err(self.silent()),
             Err(error) => {
@@ -132,6 +133,18 @@ impl Client {
             }
         };
         Ok(Some(stream))
+    }
+
+    /// Nobody listens; but a supervisor may have lost its socket.
+    fn summon(&self) -> Result<Option<UnixStream>, Exit> {
+        match holder::summon(&self.paths, ANSWER_LIMIT) {
+            Summoned::Nobody => Ok(None),
+            Summoned::Listens(stream) => Ok(Some(stream)),
+            Summoned::Silent(pid) => {
+                complain(&Complain::SocketLost { socket: &self.paths.socket, pid });
+                Err(exit::UNCLEAR)
+            }
+        }
     }
 
     /// Somebody is there, and what it says is no status.
@@ -187,8 +200,12 @@ impl Client {
 
     /// Reads a held reply to its end.
     pub(super) fn follow(&self, stream: UnixStream, limit: Duration) -> Wait {
-        let Ok(mut watcher) = Watcher::new(Some(limit)) else {
-            return Wait::NOBODY;
+        let mut watcher = match Watcher::new(Some(limit)) {
+            Ok(watcher) => watcher,
+            Err(error) => {
+                complain(&Complain::Error(&LaunchError::System(&error)));
+                return Wait::NOBODY;
+            }
         };
         let mut lines = Lines::of(stream);
         let held = read_held(&mut lines, &mut watcher);

@@ -172,7 +172,7 @@ fn restart_program(client: &Client, arguments: &[OsString]) -> Result<Exit, Exit
         _ => program_of(status.as_ref()),
     };
     let Some(old) = old else { return start_program(client, arguments) };
-    let limit = client.stop_limit().map(|limit| limit + client.start_limit());
+    let limit = client.stop_limit().map(|limit| limit.saturating_add(client.start_limit()));
     let wait = match client.hold("restart wait\n", limit)? {
         None | Some(Wait { held: Held::Refused, .. }) => return start_program(client, arguments),
         Some(wait) if wait.held == Held::Closed => poll_for_start(client, Some(old))?,

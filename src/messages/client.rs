@@ -151,6 +151,11 @@ pub(crate) enum Complain<'a> {
         socket: &'a Path,
         seconds: u64,
     },
+    /// The supervisor is there, and its socket is not.
+    SocketLost {
+        socket: &'a Path,
+        pid: Option<Pid>,
+    },
     StillWaiting {
         what: &'a str,
         seconds: u64,
@@ -188,6 +193,14 @@ impl fmt::Display for Complain<'_> {
                 "Error: the daemon manager at {} does not answer; waited {seconds} seconds",
                 socket.display()
             ),
+            Complain::SocketLost { socket, pid } => {
+                f.write_str("Error: the daemon manager ")?;
+                match pid {
+                    Some(pid) => write!(f, "(pid {pid}) runs")?,
+                    None => f.write_str("runs on another host or in another container")?,
+                }
+                write!(f, " and does not listen on {}", socket.display())
+            }
             Complain::StillWaiting { what, seconds } => {
                 write!(f, "Error: {what} did not happen within {seconds} seconds")
             }

@@ -41,6 +41,8 @@ pub(crate) enum LogMessage<'a> {
     TranscriptFailed { path: &'a Path, error: &'a io::Error },
     TranscriptResumed { dropped: u64 },
     StaleSocket(&'a Path),
+    PutBack(&'a Path),
+    CannotPutBack { path: &'a Path, error: &'a io::Error },
     NoSubreaper,
     Exiting,
 }
@@ -72,9 +74,11 @@ impl LogMessage<'_> {
             )
             | LogMessage::TranscriptResumed { .. }
             | LogMessage::StaleSocket(_)
+            | LogMessage::PutBack(_)
             | LogMessage::NoSubreaper => Level::WARNING,
             LogMessage::CannotExecute { .. }
             | LogMessage::CannotFork(_)
+            | LogMessage::CannotPutBack { .. }
             | LogMessage::CannotReopen { .. }
             | LogMessage::TranscriptFailed { .. }
             | LogMessage::TestNotRunnable { .. } => Level::ERROR,
@@ -142,6 +146,12 @@ impl fmt::Display for LogMessage<'_> {
             }
             LogMessage::StaleSocket(path) => {
                 write!(f, "Unlinking stale socket {}; sleep 1", path.display())
+            }
+            LogMessage::PutBack(path) => {
+                write!(f, "{} had been removed; put back", path.display())
+            }
+            LogMessage::CannotPutBack { path, error } => {
+                write!(f, "unable to put back {}: {}", path.display(), Errno(error))
             }
             LogMessage::NoSubreaper => f.write_str(
                 "this kernel has no subreapers: daemons that the program starts are not tracked",

@@ -1,7 +1,8 @@
 //! Being the one supervisor of an instance. The lock on the record decides; it
-//! dies with its holder. Launches are serialised by a lock on the directory, so
-//! that who comes second finds a socket that already listens. Removes only what
-//! it created.
+//! dies with its holder. A lock on a byte of the directory says the same where
+//! the record was removed. Launches are serialised by a lock on the directory, so
+//! that who comes second finds a socket that already listens. Puts back what
+//! others removed; removes only what it created.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -10,6 +11,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::time::Duration;
 
+use crate::instance::holder::{self, Summoned};
 use crate::instance::{self, Identity, LONGEST_RECORD, Paths, Record, Survivor};
 use crate::messages::supervisor::LaunchError;
 use crate::procfs::{self, StartTime};
@@ -31,10 +33,11 @@ const LONGEST_STATUS: usize = 4096;
 /// The instance is ours for as long as this lives.
 pub(crate) struct Claim {
     paths: Paths,
+    /// Carries our mark, and while the launch is under way the lock on launches.
+    /// No other descriptor of it may be closed before.
+    directory: File,
     record_file: File,
     record: Record,
-    /// Held while the launch is under way; none where it cannot be had.
-    launch: Option<File>,
     /// Device and inode of what we bound.
     socket: Option<(u64, u64)>,
 }
@@ -53,40 +56,49 @@ pub(crate) fn claim(paths: &Paths) -> Result<Claimed, String> {
         let longest = socket::LONGEST_PATH;
         return Err(LaunchError::SocketPathTooLong { path, longest }.to_string());
     }
-    let launch = lock_launches(paths.directory())?;
+    let directory = lock_launches(paths.directory())?;
     let unable = |error: &io::Error| unable("write", &paths.record, error);
     let record_file = loop {
-        let file =
-            place::open(&paths.record, Access::ReadWrite, 0o600).map_err(|error| unable(&error))?;
-        if !lock::try_lock(&file).map_err(|error| unable(&error))? {
-            if let Ok(mut stream) = socket::connect(&paths.socket, ANSWER_LIMIT) {
-                return Ok(Claimed::Theirs(ask_status(&mut stream)));
-            }
-            // It holds the lock and does not listen: it is just ending.
-            lock::wait_for_lock(&file, PATIENCE).map_err(|_| {
+        match holder::summon(paths, PATIENCE) {
+            Summoned::Nobody => {}
+            Summoned::Listens(mut stream) => return Ok(Claimed::Theirs(ask_status(&mut stream))),
+            Summoned::Silent(_) => {
                 let (socket, record) = (&*paths.socket, &*paths.record);
-                LaunchError::HolderSilent { socket, record }.to_string()
-            })?;
+                return Err(LaunchError::HolderSilent { socket, record }.to_string());
+            }
         }
+        let file = open_record(paths).map_err(|error| unable(&error))?;
         // Whoever ended before us may have removed the file that we opened.
-        if names(&paths.record, identity(&file)) {
+        if lock::try_lock(&file).map_err(|error| unable(&error))?
+            && names(&paths.record, identity(&file))
+        {
             break file;
         }
     };
+    // Where directories have no such locks, the record's must do.
+    let _ = lock::mark(&directory, holder::mark(paths));
     let (survivor, found) = find_survivor(&record_file, paths)?;
     let supervisor = Pid::new(process::own_pid()).map(Identity::of);
     let (program, seen) = found.map_or((None, None), |found| (found.program, found.seen));
     let record = Record { boot: procfs::boot_id(), supervisor, program, seen };
-    let mut claim = Claim { paths: paths.clone(), record_file, record, launch, socket: None };
-    claim.write_record().map_err(|error| unable(&error))?;
+    let mut claim = Claim { paths: paths.clone(), directory, record_file, record, socket: None };
+    if let Err(error) = write_record(&claim.record_file, &claim.record) {
+        claim.release();
+        return Err(unable(&error));
+    }
     Ok(Claimed::Ours(claim, survivor))
 }
 
-/// None where the directory cannot be locked: then only the record's lock
-/// guards, which is enough for safety.
-fn lock_launches(directory: &Path) -> Result<Option<File>, String> {
-    let handle = File::open(directory).map_err(|error| unable("open", directory, &error))?;
-    Ok(lock::lock_directory(&handle, PATIENCE).is_ok().then_some(handle))
+/// Where the directory cannot be locked only the record's lock guards, which is
+/// enough for safety.
+fn lock_launches(path: &Path) -> Result<File, String> {
+    let directory = File::open(path).map_err(|error| unable("open", path, &error))?;
+    let _ = lock::lock_directory(&directory, PATIENCE);
+    Ok(directory)
+}
+
+fn open_record(paths: &Paths) -> io::Result<File> {
+    place::open(&paths.record, Access::ReadWrite, 0o600)
 }
 
 /// Reads through the descriptor that carries the lock: to open the record once
@@ -151,13 +163,19 @@ impl Claim {
     pub(crate) fn listen(&mut self) -> Result<Listening, String> {
         let path = self.paths.socket.clone();
         let replaced_stale = self.clear_socket_path()?;
-        let before = process::set_umask(0o077);
-        let bound = UnixListener::bind(&path);
-        process::set_umask(before);
-        let listener = bound.map_err(|error| unable("create socket", &path, &error))?;
-        listener.set_nonblocking(true).map_err(|error| unable("use socket", &path, &error))?;
-        self.socket = fs::symlink_metadata(&path).ok().map(|found| (found.dev(), found.ino()));
+        let listener = self.bind().map_err(|error| unable("create socket", &path, &error))?;
         Ok(Listening { listener, replaced_stale })
+    }
+
+    fn bind(&mut self) -> io::Result<UnixListener> {
+        let path = &self.paths.socket;
+        let before = process::set_umask(0o077);
+        let bound = UnixListener::bind(path);
+        process::set_umask(before);
+        let listener = bound?;
+        self.socket = fs::symlink_metadata(path).ok().map(|found| (found.dev(), found.ino()));
+        listener.set_nonblocking(true)?;
+        Ok(listener)
     }
 
     fn clear_socket_path(&self) -> Result<bool, String> {
@@ -180,9 +198,41 @@ impl Claim {
         &self.record.boot
     }
 
+    pub(crate) fn paths(&self) -> &Paths {
+        &self.paths
+    }
+
     /// The socket listens: the next launch may look.
-    pub(crate) fn launched(&mut self) {
-        self.launch = None;
+    pub(crate) fn launched(&self) {
+        lock::unlock_directory(&self.directory);
+    }
+
+    /// Puts the socket back if it was removed.
+    pub(crate) fn keep_socket(&mut self) -> io::Result<Option<UnixListener>> {
+        if self.socket.is_some_and(|socket| names(&self.paths.socket, socket)) {
+            return Ok(None);
+        }
+        self.bind().map(Some)
+    }
+
+    /// Puts the record back if it was removed; whether that was so.
+    pub(crate) fn keep_record(&mut self) -> io::Result<bool> {
+        if names(&self.paths.record, identity(&self.record_file)) {
+            return Ok(false);
+        }
+        let file = open_record(&self.paths)?;
+        if !lock::try_lock(&file)? {
+            return Err(io::Error::from(io::ErrorKind::AlreadyExists));
+        }
+        if let Err(error) = write_record(&file, &self.record) {
+            let _ = fs::remove_file(&self.paths.record);
+            return Err(error);
+        }
+        self.record_file = file;
+        // It may be another directory of the same name.
+        self.directory = File::open(self.paths.directory())?;
+        let _ = lock::mark(&self.directory, holder::mark(&self.paths));
+        Ok(true)
     }
 
     /// The program that is recorded.
@@ -194,36 +244,22 @@ impl Claim {
     pub(crate) fn set_program(&mut self, program: Option<Pid>) -> io::Result<()> {
         self.record.program = program.map(Identity::of);
         self.record.seen = None;
-        self.write_record()
+        write_record(&self.record_file, &self.record)
     }
 
     /// Records that the program is there, or has just ended: should we be
     /// killed, what it leaves behind is known by its session.
     pub(crate) fn see_program(&mut self) {
         self.record.seen = Some(StartTime(clock::boot_ticks()));
-        let _ = self.write_record();
-    }
-
-    /// In place and in one write, so that the lock stays and no reader and no
-    /// sudden death sees half of it.
-    fn write_record(&mut self) -> io::Result<()> {
-        let mut line = [0; LONGEST_RECORD];
-        let mut rest = line.as_mut_slice();
-        write!(rest, "{}", self.record)?;
-        let unused = rest.len();
-        let length = line.len() - unused;
-        self.record_file.write_all_at(line.get(..length).unwrap_or(&[]), 0)?;
-        self.record_file.set_len(length as u64)
+        let _ = write_record(&self.record_file, &self.record);
     }
 
     /// Removes the instance's files. The lock itself goes with the process, so
     /// that nobody takes our place before we are gone.
     pub(crate) fn release(&mut self) {
-        if self.launch.is_none() {
-            // Whoever launches waits for us to be gone. Not so the other way
-            // round: a launch under way may already wait for our lock.
-            self.launch = File::open(self.paths.directory()).ok().filter(lock::try_lock_directory);
-        }
+        // Whoever launches waits for us to be gone. Not so the other way round: a
+        // launch under way may already wait for our lock.
+        lock::try_lock_directory(&self.directory);
         if self.socket.is_some_and(|socket| names(&self.paths.socket, socket)) {
             let _ = fs::remove_file(&self.paths.socket);
         }
@@ -237,6 +273,18 @@ impl Claim {
             let _ = fs::remove_file(&self.paths.record);
         }
     }
+}
+
+/// In place and in one write, so that the lock stays and no reader and no sudden
+/// death sees half of it.
+fn write_record(file: &File, record: &Record) -> io::Result<()> {
+    let mut line = [0; LONGEST_RECORD];
+    let mut rest = line.as_mut_slice();
+    write!(rest, "{record}")?;
+    let unused = rest.len();
+    let length = line.len() - unused;
+    file.write_all_at(line.get(..length).unwrap_or(&[]), 0)?;
+    file.set_len(length as u64)
 }
 
 fn ask_status(stream: &mut UnixStream) -> String {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::outbox::{Letter, Outbox};
 use crate::messages::supervisor::ControlReply;
 use crate::protocol::{LONGEST_REQUEST, Outcome, Request};
-use crate::sys::poll::Watch;
+use crate::sys::poll::{self, Watch};
 use crate::sys::{descriptor, identity, socket};
 use crate::vocabulary::Mono;
 
@@ -22,6 +22,9 @@ pub(crate) const SEATS: usize = 64;
 /// process is low; but some clients there must be.
 const RESERVED: usize = 24;
 const FEWEST_SEATS: usize = 4;
+/// When no client can be let in for want of descriptors or memory, the next try
+/// comes after so long: the kernel goes on telling that one waits.
+const DEAF_TIME: Duration = Duration::from_millis(250);
 /// One more than the longest request, to see that one is too long.
 const LINE: usize = LONGEST_REQUEST + 1;
 /// A client that neither asks nor takes its reply for so long is let go.
@@ -72,6 +75,8 @@ pub(crate) struct Control {
     seats: Vec<Option<Connection>>,
     /// The number of seats that the limit of descriptors allows.
     usable: usize,
+    /// Until when nobody is let in, because nobody can be.
+    deaf_until: Option<Mono>,
     /// The seats' request buffers; pages that nobody uses cost nothing.
     arena: Box<[u8]>,
     /// The text of the reply that is being made.
@@ -82,12 +87,18 @@ impl Control {
     /// Ready for replies of as many bytes without asking for memory.
     pub(crate) fn new(listener: UnixListener, longest_reply: usize) -> Control {
         Control {
+            deaf_until: None,
             listener,
             seats: Vec::with_capacity(SEATS),
             usable: descriptor::limit().saturating_sub(RESERVED).clamp(FEWEST_SEATS, SEATS),
             arena: vec![0; SEATS * LINE].into_boxed_slice(),
             reply: String::with_capacity(longest_reply),
         }
+    }
+
+    /// The socket has been made anew; whoever has a seat keeps it.
+    pub(crate) fn listen_on(&mut self, listener: UnixListener) {
+        self.listener = listener;
     }
 
     /// Gives a seat to the client that launched us and waits for the outcome.
@@ -102,12 +113,17 @@ impl Control {
     pub(crate) fn watch(&self, watches: &mut [Watch]) {
         let seats =
             self.seats.iter().map(|seat| seat.as_ref().map_or(Watch::IDLE, Connection::watch));
-        let all = [Watch::readable(self.listener.as_fd())].into_iter().chain(seats);
+        let listener = match self.deaf_until {
+            None => Watch::readable(self.listener.as_fd()),
+            Some(_) => Watch::IDLE,
+        };
+        let all = [listener].into_iter().chain(seats);
         watches.iter_mut().zip(all).for_each(|(watch, wanted)| *watch = wanted);
     }
 
     pub(crate) fn deadline(&self) -> Option<Mono> {
-        self.seats.iter().flatten().filter_map(Connection::deadline).min()
+        let seats = self.seats.iter().flatten().filter_map(Connection::deadline);
+        seats.chain(self.deaf_until).min()
     }
 
     /// Serves whoever is ready. `watches` as `watch` filled them.
@@ -119,7 +135,7 @@ impl Control {
             }
         }
         self.let_idle_go(now);
-        if ready(0) {
+        if ready(0) || self.deaf_until.is_some_and(|until| until <= now) {
             self.accept(now, who);
         }
     }
@@ -127,8 +143,9 @@ impl Control {
     /// A flood of newcomers does not keep us from our other work: the rest of it
     /// is for the next turn.
     fn accept(&mut self, now: Mono, who: &mut dyn Answer) {
+        self.deaf_until = None;
         for _ in 0..SEATS {
-            let Ok((stream, _)) = self.listener.accept() else { return };
+            let Some(stream) = self.accept_one(now, who) else { return };
             if stream.set_nonblocking(true).is_err() {
                 continue;
             }
@@ -147,17 +164,43 @@ impl Control {
         }
     }
 
-    /// An empty seat, or that of the client that has been silent the longest:
-    /// there is one, as not all are let wait for events.
-    fn free_seat(&mut self, now: Mono, who: &mut dyn Answer) -> Option<usize> {
+    /// A client that waits to be let in. One that cannot be costs a silent client
+    /// its seat, and where there is none, all of them a pause.
+    fn accept_one(&mut self, now: Mono, who: &mut dyn Answer) -> Option<UnixStream> {
+        let mut has_made_room = false;
         loop {
-            if let Some(seat) = self.seats.iter().position(Option::is_none) {
-                return Some(seat);
+            match self.listener.accept() {
+                Ok((stream, _)) => return Some(stream),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
+                // Without descriptors the kernel does not even look for a client.
+                Err(_) if !poll::is_readable(self.listener.as_fd()) => return None,
+                Err(_) if !has_made_room && self.supersede(now, who).is_some() => {
+                    has_made_room = true;
+                }
+                Err(_) => {
+                    self.deaf_until = Some(now.after(DEAF_TIME));
+                    return None;
+                }
             }
-            if self.seats.len() < self.usable {
-                self.seats.push(None);
-                return Some(self.seats.len() - 1);
-            }
+        }
+    }
+
+    /// An empty seat, or that of a silent client: there is one, as not all are let
+    /// wait for events.
+    fn free_seat(&mut self, now: Mono, who: &mut dyn Answer) -> Option<usize> {
+        if let Some(seat) = self.seats.iter().position(Option::is_none) {
+            return Some(seat);
+        }
+        if self.seats.len() < self.usable {
+            self.seats.push(None);
+            return Some(self.seats.len() - 1);
+        }
+        self.supersede(now, who)
+    }
+
+    /// Sends the client away that has been silent the longest; its seat.
+    fn supersede(&mut self, now: Mono, who: &mut dyn Answer) -> Option<usize> {
+        loop {
             let silent = self.seats.iter().enumerate().filter_map(|(index, seat)| {
                 seat.as_ref().filter(|c| c.waiting.is_none()).map(|c| (c.idle_until, index))
             });

@@ -54,6 +54,8 @@ pub(super) struct Program {
     pub(super) killed: Vec<Identity>,
     /// The last exec failed, which has been told.
     pub(super) refused: bool,
+    /// None can be spawned, which has been told.
+    held_back: bool,
     pub(super) last_spawn: Option<(Mono, Duration)>,
     pub(super) last_exit: Option<(Ended, Duration)>,
 }
@@ -92,6 +94,8 @@ pub(super) struct Core {
     pub(super) attached: bool,
     pub(super) log: EventLog,
     pub(super) claim: Claim,
+    /// Files are missing that cannot be put back, which has been told.
+    pub(super) incomplete: bool,
     pub(super) pid_file: Option<PidFile>,
     pub(super) subreaper: bool,
     /// Whether somebody waits for the program to be up.
@@ -136,9 +140,11 @@ impl Core {
         }
         let session = if self.attached { Session::Inherited } else { Session::Own };
         let streams = streams(self.attached, &self.null, self.output.as_ref());
-        let held = spawn::fork_held(&self.recipe.command, streams, session).and_then(|held| {
-            // Recorded before it is let go: a supervisor that dies here leaves
-            // no program, one that dies later leaves a recorded one.
+        // Recorded before it is let go: a supervisor that dies here leaves no
+        // program, one that dies later leaves a recorded one.
+        let record = self.claim.keep_record();
+        let held = record.and_then(|_| {
+            let held = spawn::fork_held(&self.recipe.command, streams, session)?;
             self.claim.set_program(Some(held.pid))?;
             Ok(held)
         });
@@ -150,12 +156,15 @@ impl Core {
                 self.program.adopted = None;
                 self.program.refused = false;
                 self.program.killed.clear();
+                self.program.held_back = false;
                 self.program.last_spawn = Some((now, clock::wall()));
                 self.say(&LogMessage::Spawned(pid));
                 self.step(now, Event::Spawned(pid));
             }
             Err(error) => {
-                self.say(&LogMessage::CannotFork(&error));
+                if !std::mem::replace(&mut self.program.held_back, true) {
+                    self.say(&LogMessage::CannotFork(&error));
+                }
                 self.tell_waiters(&LogMessage::CannotFork(&error));
                 self.step(now, Event::SpawnFailed);
             }

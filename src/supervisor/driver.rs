@@ -1,7 +1,7 @@
-//! The supervisor's loop. Its order is fixed: wait; read the clock; take the
-//! signals; reap all children; output; control socket; deadlines. Reaping comes
-//! before anything that signals, so that a number we signal is never somebody
-//! else's. While nothing happens it makes no system call.
+//! The supervisor's loop. Its order is fixed: wait; read the clock; see that our
+//! files are there; take the signals; reap all children; output; control socket;
+//! deadlines. Reaping comes before anything that signals, so that a number we
+//! signal is never somebody else's. While nothing happens it makes no system call.
 
 use std::os::fd::AsFd;
 
@@ -74,6 +74,11 @@ impl Supervisor {
         if signals.is_ready() {
             self.signals.empty();
         }
+        // Not for every line of a program that talks much.
+        let is_due = self.core.machine.deadline().is_some_and(|at| at <= now);
+        if is_due || signals.is_ready() || clients.iter().any(Watch::is_ready) {
+            self.keep_files();
+        }
         self.take_signals(now);
         if exec.is_ready() {
             self.core.look_at_exec(now);
@@ -86,6 +91,12 @@ impl Supervisor {
         }
         self.control.serve(now, clients, &mut *self.core);
         self.pass_deadlines(now);
+    }
+
+    fn keep_files(&mut self) {
+        if let Some(listener) = self.core.keep_files() {
+            self.control.listen_on(listener);
+        }
     }
 
     fn watch(&self, watches: &mut [Watch; ALL_WATCHES]) {

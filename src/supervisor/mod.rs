@@ -7,6 +7,7 @@ mod claim;
 mod control;
 mod core;
 mod driver;
+mod keeping;
 mod machine;
 mod outbox;
 mod output;

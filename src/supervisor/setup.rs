@@ -164,7 +164,7 @@ fn prepare(launch: Box<Launch>, attached: bool) -> Result<(Supervisor, Survivor)
     }
     let paths = Paths::new(&launch.socket);
     let mut ownership = take_ownership(&launch, &paths)?;
-    let parts = match assemble(launch, &mut ownership.claim, &paths, attached) {
+    let parts = match assemble(launch, &mut ownership, &paths, attached) {
         Ok(parts) => parts,
         Err(why) => {
             ownership.give_up();
@@ -188,6 +188,7 @@ fn build(parts: Parts, ownership: Ownership, signals: SelfPipe, attached: bool) 
         attached,
         log: parts.log,
         claim: ownership.claim,
+        incomplete: false,
         pid_file: ownership.pid_file,
         subreaper: process::become_subreaper(),
         audience: false,
@@ -267,7 +268,7 @@ struct Parts {
 #[inline(never)]
 fn assemble(
     mut launch: Box<Launch>,
-    claim: &mut Claim,
+    ownership: &mut Ownership,
     paths: &Paths,
     attached: bool,
 ) -> Result<Parts, String> {
@@ -289,12 +290,12 @@ fn assemble(
     }
     let transcript = launch.transcript.take();
     let recipe = recipe(launch, attached)?;
-    let listening = claim.listen()?;
+    let listening = ownership.claim.listen()?;
     if listening.replaced_stale {
         say(LogMessage::StaleSocket(&paths.socket));
     }
     let transcript = transcript.as_deref();
-    let output = if attached { None } else { open_output(transcript, &null, paths, claim.boot())? };
+    let output = if attached { None } else { open_output(transcript, &null, paths, ownership)? };
     Ok(Parts { recipe, output, null, log, listener: listening.listener })
 }
 
@@ -304,7 +305,7 @@ fn open_output(
     transcript: Option<&Path>,
     null: &File,
     paths: &Paths,
-    boot: &str,
+    ownership: &Ownership,
 ) -> Result<Option<Output>, String> {
     let path = transcript.unwrap_or(Path::new(NULL));
     // A survivor may still write to the FIFO of a supervisor that had one.
@@ -315,7 +316,11 @@ fn open_output(
         }
         None
     } else {
-        let output = Output::open(path, paths, boot);
+        let program = match ownership.survivor {
+            Survivor::Program(pid) => Some(pid),
+            Survivor::None | Survivor::Strays(_) | Survivor::Doubtful(_) => None,
+        };
+        let output = Output::open(path, paths, ownership.claim.boot(), program);
         Some(output.map_err(|error| unable("open transcript", path, &error))?)
     };
     descriptor::redirect(null.as_fd(), StandardStream::Input)

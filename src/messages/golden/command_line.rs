@@ -66,6 +66,8 @@ pub(super) fn complain() -> String {
         Complain::Unreachable { .. } => Complain::Unreachable { socket: Path::new("/run/zdsock"), error: error() },
         Complain::NoStatus { .. } => Complain::NoStatus { socket: Path::new("/run/zdsock"), reply: b"hello" },
         Complain::Silent { .. } => Complain::Silent { socket: Path::new("/run/zdsock"), seconds: 10 },
+        Complain::SocketLost { pid: Some(_), .. } => Complain::SocketLost { socket: Path::new("/run/zdsock"), pid: Pid::new(123) },
+        Complain::SocketLost { pid: None, .. } => Complain::SocketLost { socket: Path::new("/run/zdsock"), pid: None },
         Complain::StillWaiting { .. } => Complain::StillWaiting { what: "the start", seconds: 315 },
         Complain::CannotLaunch(_) => Complain::CannotLaunch(error()),
         Complain::CannotCreate { .. } => Complain::CannotCreate { path: Path::new("/x/y"), error: error() },

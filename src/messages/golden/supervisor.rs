@@ -64,6 +64,8 @@ pub(super) fn records() -> String {
         TranscriptFailed { .. } => TranscriptFailed { path: Path::new("/x"), error: error() },
         TranscriptResumed { .. } => TranscriptResumed { dropped: 7 },
         StaleSocket(_) => StaleSocket(Path::new("/x/zdsock")),
+        PutBack(_) => PutBack(Path::new("/x/zdsock")),
+        CannotPutBack { .. } => CannotPutBack { path: Path::new("/x/zdsock"), error: error() },
         NoSubreaper => NoSubreaper,
         Exiting => Exiting,
     )

@@ -16,7 +16,7 @@ use std::io;
 use std::mem;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub(crate) use self::delivery::Change;
 use self::gather::{Rhythm, Taken};
@@ -27,7 +27,7 @@ use crate::instance::Paths;
 use crate::procfs::FileId;
 use crate::sys::descriptor::{self, open_flags};
 use crate::sys::identity::effective_uid;
-use crate::vocabulary::Mono;
+use crate::vocabulary::{Mono, Pid};
 
 /// What a pipe holds, and while there is load, if the user may have so much.
 const USUAL_PIPE: usize = 64 * 1024;
@@ -58,9 +58,15 @@ impl Output {
     /// pipe without a name serves, and dies with us. A FIFO that is there and
     /// cannot be opened may hold what a survivor has written. `boot` names the time
     /// since the machine was started.
-    pub(crate) fn open(transcript: &Path, paths: &Paths, boot: &str) -> io::Result<Output> {
+    pub(crate) fn open(
+        transcript: &Path,
+        paths: &Paths,
+        boot: &str,
+        survivor: Option<Pid>,
+    ) -> io::Result<Output> {
         let transcript = Transcript::open(transcript)?;
-        let (reader, writer) = match open_fifo(&paths.output) {
+        let removed = survivor.and_then(|program| open_removed_fifo(&paths.output, program));
+        let (reader, writer) = match removed.map_or_else(|| open_fifo(&paths.output), Ok) {
             Ok(ends) => ends,
             Err(error) if is_our_fifo(&paths.output) => return Err(error),
             Err(_) => descriptor::pipe()?,
@@ -217,11 +223,24 @@ fn open_fifo(path: &Path) -> io::Result<(OwnedFd, OwnedFd)> {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
         _ => {}
     }
-    let flags = open_flags::NONBLOCK | open_flags::NOFOLLOW;
-    let reader = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    open_ends(path, open_flags::NOFOLLOW)
+}
+
+/// The FIFO that somebody removed while `program` writes to it: the name is gone,
+/// but the kernel opens it once more for whoever may look at the program.
+fn open_removed_fifo(path: &Path, program: Pid) -> Option<(OwnedFd, OwnedFd)> {
+    let mut expected = path.as_os_str().to_os_string();
+    expected.push(" (deleted)");
+    let streams = [1, 2].map(|stream| PathBuf::from(format!("/proc/{program}/fd/{stream}")));
+    let is_ours = |link: &&PathBuf| fs::read_link(link).is_ok_and(|to| to.as_os_str() == expected);
+    open_ends(streams.iter().find(is_ours)?, 0).ok()
+}
+
+fn open_ends(path: &Path, flags: i32) -> io::Result<(OwnedFd, OwnedFd)> {
+    let mut options = OpenOptions::new();
+    let reader = options.read(true).custom_flags(flags | open_flags::NONBLOCK).open(path)?;
     let ours = reader.metadata()?;
-    let writer =
-        OpenOptions::new().read(true).write(true).custom_flags(open_flags::NOFOLLOW).open(path)?;
+    let writer = options.write(true).custom_flags(flags).open(path)?;
     let theirs = writer.metadata()?;
     // What another user has put there is none of ours.
     let is_one = (ours.dev(), ours.ino()) == (theirs.dev(), theirs.ino());
