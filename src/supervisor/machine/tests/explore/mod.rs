@@ -51,7 +51,7 @@ fn explore(policy: &Policy, deepest: u32) -> Result<Seen, String> {
     let mut nodes: Vec<Node> = Vec::new();
     let mut known = HashSet::new();
     let mut seen = Seen::default();
-    for by in [Move::Tell(Event::Begin), Move::Tell(Event::Adopt(facts::pid(0)))] {
+    for by in [Event::Begin, Event::Adopt(facts::pid(0)), Event::Inherit].map(Move::Tell) {
         let state = rules::step(&State::new(policy), by).map_err(|why| format!("{by:?}: {why}"))?;
         known.insert(state.key());
         nodes.push(Node { state, from: usize::MAX, by, depth: 1 });

@@ -73,6 +73,7 @@ impl Facts {
         };
         match event {
             Event::Begin | Event::Ended(_) | Event::TestPassed | Event::Deadline => {}
+            Event::Inherit => self.strays = true,
             Event::Adopt(pid) => {
                 self.programs = 1;
                 self.process = Some(Process::new(pid, Exec::Works));
