@@ -74,7 +74,10 @@ impl Client {
             return Ok(None);
         };
         match Status::parse(&reply) {
-            Some(status) => Ok(Some((status, trusted))),
+            Some(status) => {
+                self.warn_of_other_program(&status);
+                Ok(Some((status, trusted)))
+            }
             None => Err(self.puzzled(&reply)),
         }
     }

@@ -11,6 +11,7 @@ mod show;
 mod start_stop;
 mod tail;
 
+use std::cell::Cell;
 use std::ffi::{OsStr, OsString};
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -45,6 +46,8 @@ pub(crate) struct Client {
     /// The absolute directory that the command was given in.
     base: PathBuf,
     supervise: Supervise,
+    /// The next status is the first of its command, and may warn.
+    warns: Cell<bool>,
     /// At the prompt: errors end a command and not the process.
     at_prompt: bool,
 }
@@ -58,8 +61,16 @@ impl Client {
     ) -> Result<Client, Error> {
         let settings = merge::load(&invocation.given, &base)?;
         let paths = Paths::new(settings.socket_name.0.as_deref().unwrap_or(Path::new("/")));
-        let client =
-            Client { name, invocation, settings, paths, base, supervise, at_prompt: false };
+        let client = Client {
+            name,
+            invocation,
+            settings,
+            paths,
+            base,
+            supervise,
+            warns: Cell::new(false),
+            at_prompt: false,
+        };
         client.warn_of_settings();
         Ok(client)
     }
@@ -120,18 +131,16 @@ impl Client {
             self.say(&Say::UnknownSyntax(&line.to_string_lossy()));
             return exit::USAGE;
         };
-        if command.looks_first {
-            match self.status() {
-                Ok(Some(status)) => self.warn_of_other_program(&status),
-                Ok(None) => {}
-                Err(status) => return status,
-            }
-        }
+        self.warns.set(command.looks_first);
         (command.run)(self, &rest)
     }
 
-    /// The supervisor may run something else than what is configured here.
+    /// The supervisor may run something else than what is configured here; that is
+    /// said once a command.
     fn warn_of_other_program(&self, status: &Status) {
+        if !self.warns.replace(false) {
+            return;
+        }
         let ours = &self.settings.program.0;
         if let Some(theirs) = status.words.as_ref().filter(|theirs| !theirs.starts_with(ours)) {
             self.say(&Say::OtherProgram { ours, theirs });

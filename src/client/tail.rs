@@ -20,6 +20,10 @@ const BYTES: u64 = 8 * 1024;
 const INTERVAL: Duration = Duration::from_secs(1);
 
 pub(super) fn reopen_transcript(client: &mut Client, _arguments: &[OsString]) -> Exit {
+    // Only for what it may warn of.
+    if let Err(status) = client.status() {
+        return status;
+    }
     match client.request("reopen_transcript\n") {
         Ok(Some(_)) => {}
         Ok(None) => client.say(&Say::SupervisorNotRunning),
@@ -36,6 +40,10 @@ pub(super) fn reopen_logs(client: &mut Client, arguments: &[OsString]) -> Exit {
 }
 
 pub(super) fn tail(client: &mut Client, arguments: &[OsString]) -> Exit {
+    // Only for what it may warn of.
+    if let Err(status) = client.status() {
+        return status;
+    }
     let path = match arguments.first() {
         Some(path) => client.base.join(path),
         None => match &client.settings.logfile.0 {

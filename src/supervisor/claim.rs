@@ -275,16 +275,12 @@ impl Claim {
     }
 }
 
-/// In place and in one write, so that the lock stays and no reader and no sudden
-/// death sees half of it.
+/// In place, in one write and always of the same length, so that the lock stays,
+/// no reader and no sudden death sees half of it, and no disk is too full for it.
 fn write_record(file: &File, record: &Record) -> io::Result<()> {
-    let mut line = [0; LONGEST_RECORD];
-    let mut rest = line.as_mut_slice();
-    write!(rest, "{record}")?;
-    let unused = rest.len();
-    let length = line.len() - unused;
-    file.write_all_at(line.get(..length).unwrap_or(&[]), 0)?;
-    file.set_len(length as u64)
+    let mut line = [b'\n'; LONGEST_RECORD];
+    write!(line.as_mut_slice(), "{record}")?;
+    file.write_all_at(&line, 0)
 }
 
 fn ask_status(stream: &mut UnixStream) -> String {

@@ -4,6 +4,7 @@
 //! signal is never somebody else's. While nothing happens it makes no system call.
 
 use std::os::fd::AsFd;
+use std::time::Duration;
 
 use super::control::{Control, SEATS, Waiting};
 use super::core::Core;
@@ -34,7 +35,7 @@ impl Supervisor {
     /// Runs to the end; the exit status of the supervisor.
     pub(super) fn run(mut self, survivor: Survivor, purpose: Purpose) -> u8 {
         self.core.allocations_before = heap::allocations();
-        let now = clock::monotonic();
+        let mut now = clock::monotonic();
         self.core.audience = self.control.anyone_waits(Waiting::ForUp);
         match (survivor, purpose) {
             (Survivor::Program(pid), _) => self.core.adopt(now, pid),
@@ -49,27 +50,30 @@ impl Supervisor {
             self.core.reply = None;
         }
         loop {
-            self.announce();
+            self.announce(now);
             if let Some(status) = self.core.finished {
-                return self.finish(status);
+                return self.finish(now, status);
             }
-            self.turn();
+            now = self.turn();
         }
     }
 
-    fn turn(&mut self) {
+    /// Waits for something to happen and sees to it; when that was.
+    fn turn(&mut self) -> Mono {
         let mut watches = [Watch::IDLE; ALL_WATCHES];
         self.watch(&mut watches);
-        let now = clock::monotonic();
-        let deadline = if self.signals.is_pending() { Some(now) } else { self.deadline() };
-        let timeout = deadline.map(|deadline| deadline.since(now));
+        let timeout = match self.deadline() {
+            _ if self.signals.is_pending() => Some(Duration::ZERO),
+            deadline => deadline.map(|deadline| deadline.since(clock::monotonic())),
+        };
         if timeout.is_none() && !std::mem::replace(&mut self.settled, true) {
             stack::give_back();
         }
-        if poll(&mut watches, timeout).is_err() {
-            return;
-        }
+        let polled = poll(&mut watches, timeout);
         let now = clock::monotonic();
+        if polled.is_err() {
+            return now;
+        }
         let [signals, output, exec, adopted, clients @ ..] = &watches;
         if signals.is_ready() {
             self.signals.empty();
@@ -91,6 +95,7 @@ impl Supervisor {
         }
         self.control.serve(now, clients, &mut *self.core);
         self.pass_deadlines(now);
+        now
     }
 
     fn keep_files(&mut self) {
@@ -159,14 +164,14 @@ impl Supervisor {
     }
 
     /// Passes on to waiting clients what the last turn brought.
-    fn announce(&mut self) {
-        self.control.announce(clock::monotonic(), &mut *self.core);
+    fn announce(&mut self, now: Mono) {
+        self.control.announce(now, &mut *self.core);
         self.core.audience = self.control.anyone_waits(Waiting::ForUp);
     }
 
-    fn finish(mut self, status: u8) -> u8 {
+    fn finish(mut self, now: Mono, status: u8) -> u8 {
         self.core.finish();
-        self.announce();
+        self.announce(now);
         self.control.tell_last(Waiting::ForUp, Outcome::Gone(status));
         self.control.tell_last(Waiting::ForDown, Outcome::Down);
         // The connections close with the process: their end tells that it is gone.
