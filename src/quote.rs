@@ -44,11 +44,12 @@ pub(crate) struct Clean<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Clean<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for c in self.0.chars() {
-            match c {
-                '\n' | '\t' => write!(f, "{c}")?,
-                c if c.is_control() => write!(f, "\\x{:02x}", u32::from(c))?,
-                c => write!(f, "{c}")?,
+        let commands = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+        for piece in self.0.split_inclusive(commands) {
+            let mut plain = piece.chars();
+            match plain.next_back() {
+                Some(c) if commands(c) => write!(f, "{}\\x{:02x}", plain.as_str(), u32::from(c))?,
+                _ => f.write_str(piece)?,
             }
         }
         Ok(())
