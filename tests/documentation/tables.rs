@@ -80,3 +80,23 @@ fn the_paths_and_links_of_the_readme_lead_somewhere() {
         }
     }
 }
+
+/// "Each promise names the test that proves it": a test of that name is there, or
+/// a script.
+#[test]
+fn every_test_that_a_promise_names_is_there() {
+    let rows = section("What proves it").rows;
+    let promises = text().lines().filter(|line| line.starts_with("- **")).count();
+    assert!(rows.len() == promises && promises > 0, "{} of {promises}", rows.len());
+    for name in rows.iter().flat_map(|row| row[1..].iter()).flat_map(|cell| quoted(cell)) {
+        let is_there = match name.split_once("::") {
+            Some((module, test)) => {
+                let file = repository().join(format!("tests/{module}.rs"));
+                let code = std::fs::read_to_string(file).unwrap_or_default();
+                code.contains(&format!("#[test]\nfn {test}()"))
+            }
+            None => repository().join(&name).is_file(),
+        };
+        assert!(is_there, "{name}");
+    }
+}
