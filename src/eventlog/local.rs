@@ -2,14 +2,13 @@
 //! file only for times that the last two answers do not hold for, so a zone that
 //! is changed meanwhile counts from the next clock change on, or from `forget`.
 
-use super::zone::civil::{self, Date, SECONDS_A_DAY};
+use super::stamp::Shown;
+use super::zone::civil::{self, SECONDS_A_DAY};
 use super::zone::{self, Clock, FURTHEST_OFFSET, Setting, Span};
-use crate::sys::calendar::{self, Fields};
 use crate::sys::descriptor::open_flags;
 use std::cell::Cell;
 use std::ffi::{CStr, OsStr};
 use std::fs::OpenOptions;
-use std::io::Write;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
@@ -20,7 +19,6 @@ const LAST_SECOND: i64 = 67_767_976_233_532_799;
 const PATIENCE: i64 = 60;
 /// More changes than this in two days are nobody's clocks.
 const MOST_CHANGES: usize = 64;
-const LONGEST_FORMAT: usize = 512;
 
 const NOTHING_KNOWN: Span = Span { since: 0, until: 0, clock: Clock::UTC };
 
@@ -133,60 +131,13 @@ impl LocalTime<'_> {
 
     /// `format` as strftime fills it in; empty if that is longer than `buffer`.
     pub(super) fn stamp<'a>(&self, format: &CStr, buffer: &'a mut [u8]) -> &'a str {
-        let mut room = [0; LONGEST_FORMAT];
-        match self.fill_in_zone(format, &mut room) {
-            Some(format) => calendar::stamp(format, &self.fields(), buffer),
-            None => "",
-        }
-    }
-
-    /// Replaces what strftime would ask the C library's own zone for, which maps
-    /// that zone's file and need not be ours: the zone's name and the seconds
-    /// since 1970. None if there is not enough room.
-    fn fill_in_zone<'a>(&self, format: &'a CStr, room: &'a mut [u8]) -> Option<&'a CStr> {
-        let mut bytes = format.to_bytes().iter();
-        let mut rest = &mut room[..];
-        while let Some(byte) = bytes.next() {
-            match (byte, bytes.as_slice().first()) {
-                (b'%', Some(b'Z')) => {
-                    for letter in self.clock.name.as_c_str().to_bytes() {
-                        let letter = std::slice::from_ref(letter);
-                        rest.write_all(if letter == b"%" { b"%%" } else { letter }).ok()?;
-                    }
-                    bytes.next();
-                }
-                (b'%', Some(b's')) => {
-                    write!(rest, "{}", self.seconds).ok()?;
-                    bytes.next();
-                }
-                (b'%', Some(other)) => {
-                    rest.write_all(&[b'%', *other]).ok()?;
-                    bytes.next();
-                }
-                (byte, _) => rest.write_all(std::slice::from_ref(byte)).ok()?,
-            }
-        }
-        rest.write_all(&[0]).ok()?;
-        CStr::from_bytes_until_nul(room).ok()
-    }
-
-    fn fields(&self) -> Fields<'_> {
-        let day = self.today();
-        let second = self.shown().rem_euclid(SECONDS_A_DAY);
-        let date = Date::of(day);
-        let field = |number: i64| i32::try_from(number).unwrap_or(0);
-        Fields {
-            year: field(date.year - 1900),
-            month: field(date.month - 1),
-            day: field(date.day),
-            hour: field(second / 3600),
-            minute: field(second / 60 % 60),
-            second: field(second % 60),
-            weekday: field(civil::weekday(day)),
-            day_of_year: field(day - civil::first_of_january(date.year)),
-            is_dst: self.clock.is_dst,
-            offset: self.clock.offset,
-            zone: self.clock.name.as_c_str(),
-        }
+        let shown = Shown {
+            day: self.today(),
+            second: self.shown().rem_euclid(SECONDS_A_DAY),
+            offset: i64::from(self.clock.offset),
+            zone: self.clock.name.as_c_str().to_bytes(),
+            time: self.seconds,
+        };
+        shown.stamp(format.to_bytes(), buffer)
     }
 }

@@ -9,6 +9,7 @@ pub(crate) mod level;
 mod local;
 pub(crate) mod plan;
 mod rotation;
+mod stamp;
 mod stream;
 mod syslog;
 #[cfg(test)]

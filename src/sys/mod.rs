@@ -4,7 +4,6 @@
 
 #![allow(unsafe_code)]
 
-pub(crate) mod calendar;
 pub(crate) mod clock;
 #[cfg(test)]
 pub(crate) mod counting;
