@@ -88,7 +88,7 @@ impl Supervisor {
             self.core.look_at_exec(now);
         }
         if adopted.is_ready() {
-            self.core.look_at_adopted(now);
+            self.core.look_at_adopted();
         }
         if output.is_ready() || self.core.is_output_due(now) {
             self.core.copy_output(Some(now));

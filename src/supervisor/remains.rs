@@ -9,6 +9,7 @@ use super::output::Output;
 use super::stray;
 use crate::messages::supervisor::{LogMessage, Stray};
 use crate::procfs;
+use crate::sys::clock;
 use crate::sys::poll::{Watch, poll};
 use crate::sys::process::{self, Reaped};
 use crate::vocabulary::{Ended, Mono, Pid};
@@ -46,13 +47,13 @@ impl Core {
 
     /// The end of a program that is not our child, which nobody else keeps for us
     /// to see: its number is free at once.
-    pub(super) fn look_at_adopted(&mut self, now: Mono) {
+    pub(super) fn look_at_adopted(&mut self) {
         let adopted = self.program.adopted.as_ref().filter(|_| self.machine.program().is_some());
         let Some(end) = adopted.and_then(|adopted| adopted.end.as_ref()) else { return };
         let mut watches = [Watch::readable(end.as_fd())];
         let _ = poll(&mut watches, Some(std::time::Duration::ZERO));
         if watches.iter().any(Watch::is_ready) {
-            self.program_ended(now, Ended::Unknown);
+            self.program_ended(clock::monotonic(), Ended::Unknown);
         }
     }
 
