@@ -8,7 +8,6 @@ true if it was so at some instant between the two. What cannot be known counts
 for the answer.
 """
 
-import collections
 import os
 import random
 import re
@@ -19,7 +18,7 @@ import sys
 import threading
 import time
 
-TICK = 0.011  # what the kernel's start times and /proc/uptime leave out
+TICK = 0.011  # what the kernel's start times, /proc/uptime and the event log leave out
 SAME = 2  # in so few seconds no process number comes around again
 LIMIT = 60  # a command that takes longer is stuck
 
@@ -64,6 +63,7 @@ CONFIG = """<runner>
   level debug
   <logfile>
     path %(box)s/app.events
+    format %%(created).3f %%(message)s
   </logfile>
 </eventlog>
 """
@@ -152,7 +152,7 @@ class Observer(threading.Thread):
 
 class Judge:
     def __init__(self, lives, answers, seconds=(), spawned=()):
-        self.lives, self.answers, self.spawned = lives, answers, collections.Counter(spawned)
+        self.lives, self.answers, self.spawned = lives, answers, spawned
         self.seconds, self.lies, self.unknown = seconds, [], 0
         # When a daemon manager answered for itself: who was there before and
         # after, was there all the time.
@@ -191,7 +191,9 @@ class Judge:
         then = [life for life in known if life.from_ <= answer.returned and life.to >= answer.called]
         if any(life.from_ + 2 * TICK >= after for life in then):
             return None
-        if self.spawned[pid] > len(known):
+        if any(
+            pid == spawned and at - TICK <= answer.returned and at + SAME >= answer.called for at, spawned in self.spawned
+        ):
             self.unknown += 1  # it was gone before it could write anything
             return None
         return f"{pid} had begun before" if then else f"{pid} did not live then"
@@ -418,7 +420,11 @@ class Race:
     def judged(self):
         lives = self.observer.finish()
         with open("app.events") as log:
-            spawned = [int(pid) for pid in re.findall(r"spawned process pid=(\d+)", log.read())]
+            told = re.findall(r"^([0-9.]+) (?:spawned|adopted) process pid=(\d+)", log.read(), re.M)
+        passed = time.time() - now()
+        spawned = [(float(at) - passed, int(pid)) for at, pid in told]
+        if not spawned:
+            raise SystemExit("the event log tells of no spawn")
         judge = Judge(lives, self.answers, self.observer.seconds, spawned)
         lies = judge.judge()
         for lie in lies[:20]:

@@ -52,7 +52,7 @@ pub(crate) enum After {
 pub(crate) trait Answer {
     fn answer(&mut self, request: Request<'_>, uid: u32, reply: &mut String) -> After;
 
-    /// What has happened and was not announced yet.
+    /// What has happened by now and was not announced yet.
     fn news(&mut self) -> &mut Outbox;
 }
 

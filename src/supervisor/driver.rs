@@ -16,7 +16,7 @@ use crate::protocol::Outcome;
 use crate::sys::poll::{Watch, poll};
 use crate::sys::signal::{Caught, SelfPipe};
 use crate::sys::{clock, heap, stack};
-use crate::vocabulary::{Ended, Mono, Signal};
+use crate::vocabulary::{Mono, Signal};
 
 /// Signals, output, exec outcome and end of an adopted program stand before
 /// the listener and the seats.
@@ -87,8 +87,8 @@ impl Supervisor {
         if exec.is_ready() {
             self.core.look_at_exec(now);
         }
-        if adopted.is_ready() && self.core.machine.program().is_some() {
-            self.core.program_ended(now, Ended::Unknown);
+        if adopted.is_ready() {
+            self.core.look_at_adopted();
         }
         if output.is_ready() || self.core.is_output_due(now) {
             self.core.copy_output(Some(now));

@@ -1,12 +1,16 @@
 //! What of a program is left when it has ended, or was never our child: its
 //! strays, and the end of an adopted one. Carries out; the machine decides.
 
+use std::os::fd::AsFd;
+
 use super::core::{ADOPTED_CHECK, Core};
 use super::machine::Phase;
 use super::output::Output;
 use super::stray;
 use crate::messages::supervisor::{LogMessage, Stray};
 use crate::procfs;
+use crate::sys::clock;
+use crate::sys::poll::{Watch, poll};
 use crate::sys::process::{self, Reaped};
 use crate::vocabulary::{Ended, Mono, Pid};
 
@@ -39,6 +43,18 @@ impl Core {
             numbers: stray::Numbers::default(),
         };
         adopted.family = stray::find(origin).iter().map(stray::Stray::identity).collect();
+    }
+
+    /// The end of a program that is not our child, which nobody else keeps for us
+    /// to see: its number is free at once.
+    pub(super) fn look_at_adopted(&mut self) {
+        let adopted = self.program.adopted.as_ref().filter(|_| self.machine.program().is_some());
+        let Some(end) = adopted.and_then(|adopted| adopted.end.as_ref()) else { return };
+        let mut watches = [Watch::readable(end.as_fd())];
+        let _ = poll(&mut watches, Some(std::time::Duration::ZERO));
+        if watches.iter().any(Watch::is_ready) {
+            self.program_ended(clock::monotonic(), Ended::Unknown);
+        }
     }
 
     /// Whether strays may exist that do not become our children.

@@ -116,6 +116,7 @@ impl Core {
 
 impl Answer for Core {
     fn news(&mut self) -> &mut Outbox {
+        self.look_at_adopted();
         &mut self.outbox
     }
 
