@@ -295,7 +295,10 @@ fn a_start_with_too_little_memory_leaves_no_process_and_no_obstacle() {
         command.arg(format!("--as={}:", kilobytes * 1000)).arg(binary());
         let start = sandbox.finish(command.args(["-C", "app.conf", "start"]));
         let status = sandbox.zd(&["status"]);
-        if start.code() == 0 {
+        if start.code() == 0 && status.code() == 3 {
+            // What is enough for the supervisor may be too little for the program.
+            status.says("daemon manager running; daemon process not running\n");
+        } else if start.code() == 0 {
             assert_eq!(status.exits(0).pid(), start.pid(), "{kilobytes}");
         } else {
             status.exits(3);
