@@ -52,8 +52,10 @@ impl Client {
         let mut last = OsString::from("status");
         loop {
             while matches!(process::reap(), Reaped::Child(..)) {}
+            // Whoever sees the prompt may interrupt it.
+            let signals = SelfPipe::catch(&[Signal::INT]);
             self.print_prompt(&input);
-            let line = match input.read() {
+            let line = match signals.and_then(|signals| input.read(&signals)) {
                 Ok(Read::Line(line)) => line,
                 Ok(Read::Cancelled) => continue,
                 Ok(Read::End) | Err(_) => {
@@ -123,8 +125,7 @@ fn base_name(name: &str) -> &str {
 impl Input {
     /// Not through a buffered reader: what a command reads from the same input
     /// is its own.
-    fn read(&mut self) -> io::Result<Read> {
-        let signals = SelfPipe::catch(&[Signal::INT])?;
+    fn read(&mut self, signals: &SelfPipe) -> io::Result<Read> {
         loop {
             if let Some(end) = memchr::memchr(b'\n', &self.received) {
                 let mut line: Vec<u8> = self.received.drain(..=end).collect();
