@@ -18,6 +18,8 @@ use crate::vocabulary::{Pid, Signal};
 /// What a client waits beyond the supervisor's own limits, so that the truth
 /// comes from there if it comes at all.
 const MARGIN: Duration = Duration::from_secs(15);
+/// How many supervisors may vanish under one `restart`.
+const RESTARTS: usize = 5;
 
 pub(super) fn start(client: &mut Client, arguments: &[OsString]) -> Exit {
     settle(start_program(client, arguments))
@@ -162,23 +164,28 @@ pub(super) fn restart(client: &mut Client, arguments: &[OsString]) -> Exit {
     settle(restart_program(client, arguments))
 }
 
+/// A supervisor that ends or is killed while it is asked is looked for anew:
+/// what it leaves running is restarted too, and is not taken for the new program.
 fn restart_program(client: &Client, arguments: &[OsString]) -> Result<Exit, Exit> {
-    let status = client.status()?;
-    let old = match &status {
-        None if client.settings.daemon.0 => match client.take_over()? {
-            Ok(survivor) => survivor,
-            Err(wait) => return Ok(client.started(&wait, Say::Restarted)),
-        },
-        _ => program_of(status.as_ref()),
-    };
-    let Some(old) = old else { return start_program(client, arguments) };
-    let limit = client.stop_limit().map(|limit| limit.saturating_add(client.start_limit()));
-    let wait = match client.hold("restart wait\n", limit)? {
-        None | Some(Wait { held: Held::Refused, .. }) => return start_program(client, arguments),
-        Some(wait) if wait.held == Held::Closed => poll_for_start(client, Some(old))?,
-        Some(wait) => wait,
-    };
-    Ok(client.started(&wait, Say::Restarted))
+    for _ in 0..RESTARTS {
+        let status = client.status()?;
+        let old = match &status {
+            None if client.settings.daemon.0 => match client.take_over()? {
+                Ok(survivor) => survivor,
+                Err(wait) => return Ok(client.started(&wait, Say::Restarted)),
+            },
+            _ => program_of(status.as_ref()),
+        };
+        let Some(old) = old else { break };
+        let limit = client.stop_limit().map(|limit| limit.saturating_add(client.start_limit()));
+        let wait = match client.hold("restart wait\n", limit)? {
+            None | Some(Wait { held: Held::Refused, .. }) => continue,
+            Some(wait) if wait.held == Held::Closed => poll_for_start(client, Some(old))?,
+            Some(wait) => wait,
+        };
+        return Ok(client.started(&wait, Say::Restarted));
+    }
+    start_program(client, arguments)
 }
 
 pub(super) fn wait(client: &mut Client, _arguments: &[OsString]) -> Exit {
