@@ -9,7 +9,7 @@ use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::Duration;
 
-use super::outbox::{Letter, Outbox};
+use super::outbox::{Letter, Outbox, Waiting};
 use crate::messages::supervisor::ControlReply;
 use crate::protocol::{LONGEST_REQUEST, Outcome, Request};
 use crate::sys::poll::{self, Watch};
@@ -33,13 +33,6 @@ const IDLE_LIMIT: Duration = Duration::from_secs(10);
 /// Of so many seats one is kept for those who ask and go: clients that wait may
 /// take the others.
 const ASKERS_SHARE: usize = 4;
-
-/// What a held request waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Waiting {
-    ForUp,
-    ForDown,
-}
 
 /// What happens to a connection after its request was answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

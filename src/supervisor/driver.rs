@@ -6,9 +6,10 @@
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use super::control::{Control, SEATS, Waiting};
+use super::control::{Control, SEATS};
 use super::core::Core;
 use super::machine::Event;
+use super::outbox::Waiting;
 use super::output::Output;
 use crate::instance::Survivor;
 use crate::launch::Purpose;

@@ -5,12 +5,18 @@
 use std::fmt::{self, Display, Write as _};
 use std::ops::Range;
 
-use super::control::Waiting;
 use crate::protocol::Outcome;
 
 /// For all notes of one turn. A stop that kills many strays names each of them.
 const TEXT: usize = 60 << 10;
 const LETTERS: usize = 32;
+
+/// What a held request waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Waiting {
+    ForUp,
+    ForDown,
+}
 
 pub(crate) enum Letter<'a> {
     /// One a line.

@@ -4,10 +4,10 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::control::{After, Answer, Waiting};
+use super::control::{After, Answer};
 use super::core::Core;
 use super::machine::{Event, Phase, Reply, Up, Wish};
-use super::outbox::Outbox;
+use super::outbox::{Outbox, Waiting};
 use crate::messages::supervisor::{ControlReply, LogMessage};
 use crate::protocol::{self, Hold, Outcome, REQUESTS, Report, Request};
 use crate::sys::{clock, heap, process};

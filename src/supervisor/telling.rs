@@ -3,9 +3,9 @@
 
 use std::fmt::Display;
 
-use super::control::Waiting;
 use super::core::Core;
 use super::machine::{Note, Tell};
+use super::outbox::Waiting;
 use crate::messages::supervisor::{LogMessage, Stray, WaiterNote};
 use crate::protocol::Outcome;
 

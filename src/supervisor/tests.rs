@@ -8,8 +8,8 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::control::{After, Answer, Control, SEATS, Waiting};
-use super::outbox::Outbox;
+use super::control::{After, Answer, Control, SEATS};
+use super::outbox::{Outbox, Waiting};
 use crate::fuzz::readers::REQUESTS;
 use crate::fuzz::tests::Dice;
 use crate::protocol::{LONGEST_REQUEST, Outcome, Request};
