@@ -176,7 +176,8 @@ pub(crate) fn check_section(section: &Section) {
 fn option_value(bytes: &[u8]) {
     let Some((first, value)) = bytes.split_first() else { return };
     let option = OPTIONS.get(usize::from(*first) % OPTIONS.len());
-    let (Some(field), Ok(text)) = (option.and_then(|o| o.setting()), str::from_utf8(value)) else {
+    let (Some(field), Ok(text)) = (option.and_then(|o| o.setting()), std::str::from_utf8(value))
+    else {
         return;
     };
     let _ = field(&mut Settings::defaults()).set(text);
