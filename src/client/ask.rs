@@ -180,9 +180,8 @@ impl Client {
             }
             let is_early = clock::monotonic().since(began) < ANSWER_LIMIT;
             // Whoever only waits must not begin anew: what it waits for may be over.
-            let silent = !lines.heard && line != WAIT;
-            let unheard = held == Held::Closed && (lines.turned_away || silent);
-            if !unheard {
+            let unheard = line != WAIT && (lines.turned_away || !lines.heard);
+            if held != Held::Closed || !unheard {
                 return Ok(Some(watcher.end(held)));
             }
             let _ = poll::poll(&mut [], Some(PAUSE));
