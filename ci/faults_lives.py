@@ -107,7 +107,6 @@ class Life:
 
     def settled(self):
         """(supervisor or None, program or None), once the supervisor has let its new child go."""
-        self.listen()
         truth = []
 
         def clear():
@@ -117,6 +116,8 @@ class Life:
 
         if not self.orphans.wait(1.5, clear):
             raise Violation(f"two: supervisors {truth[0]}, programs {truth[1]}")
+        # Who is not there may have been struck meanwhile.
+        self.listen()
         return (truth[0] or [None])[0], (truth[1] or [None])[0]
 
     def listen(self):

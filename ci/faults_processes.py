@@ -52,11 +52,19 @@ def children_of(pid):
         return []
 
 
-def descendants(pid):
+def below(pid):
     found = []
     for child in children_of(pid):
-        found += [child] + descendants(child)
+        found += [child] + below(child)
     return found
+
+
+def descendants(pid):
+    """Whose parent ends just now may be nowhere in one look, so two looks must agree."""
+    seen, again = None, below(pid)
+    while again != seen:
+        seen, again = again, below(pid)
+    return again
 
 
 def words_of(pid):
