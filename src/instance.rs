@@ -4,9 +4,11 @@
 
 pub(crate) mod holder;
 
+use std::ffi::OsString;
 use std::fmt;
 use std::fs::OpenOptions;
 use std::io::{self, Read};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -33,11 +35,11 @@ pub(crate) struct Paths {
 impl Paths {
     /// For an absolute socket path.
     pub(crate) fn new(socket: &Path) -> Paths {
+        let path = socket.as_os_str().as_bytes();
+        let (directory, name) = path.split_at(memchr::memrchr(b'/', path).map_or(0, |at| at + 1));
         let beside = |suffix: &str| {
-            let mut name = std::ffi::OsString::from(".");
-            name.push(socket.file_name().unwrap_or_default());
-            name.push(suffix);
-            socket.with_file_name(name)
+            let path = [directory, b".", name, suffix.as_bytes()].concat();
+            PathBuf::from(OsString::from_vec(path))
         };
         Paths {
             socket: socket.to_path_buf(),

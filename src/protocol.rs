@@ -254,30 +254,58 @@ impl Report<'_> {
     }
 }
 
+/// What of a report the client looks at.
+const KEYS: [&str; 5] = ["application=", "should_be_up=", "testing=", "readiness=", "args="];
+
+/// The values of `KEYS` in one pass. Of a key that repeats, the first counts.
+fn values_of(reply: &str) -> [Option<&str>; KEYS.len()] {
+    let mut values = [None; KEYS.len()];
+    let mut start = 0;
+    let ends = memchr::memchr_iter(b'\n', reply.as_bytes()).chain([reply.len()]);
+    for end in ends {
+        let line = reply.get(start..end).unwrap_or("");
+        for (value, key) in values.iter_mut().zip(KEYS) {
+            if value.is_none() {
+                *value = line.strip_prefix(key);
+            }
+        }
+        start = end + 1;
+    }
+    values
+}
+
 /// What the client makes of a status reply, from any version. Every field is
 /// as hostile as the peer; nothing in it is evaluated.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Status {
     pub(crate) program: Option<Pid>,
     pub(crate) should_be_up: bool,
     pub(crate) testing: bool,
+    pub(crate) stopping: bool,
     pub(crate) words: Option<Vec<OsString>>,
-    /// The whole reply, fit for a terminal.
-    pub(crate) text: String,
+    reply: String,
 }
 
 impl Status {
     /// None if this is no reply of a supervisor: no `application=` in it.
     pub(crate) fn parse(reply: &[u8]) -> Option<Status> {
-        let text = String::from_utf8_lossy(reply).into_owned();
-        let value =
-            |key: &str| text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
-        let program = Pid::new(value("application")?.parse().ok()?);
-        let should_be_up = value("should_be_up").is_none_or(|v| v != "0");
-        let testing = value("testing").is_some_and(|v| v != "0");
-        let words = value("args").and_then(parse_list);
-        let text = Clean(&text).to_string();
-        Some(Status { program, should_be_up, testing, words, text })
+        let reply = String::from_utf8(reply.to_vec())
+            .unwrap_or_else(|_| String::from_utf8_lossy(reply).into_owned());
+        let [application, should_be_up, testing, readiness, args] = values_of(&reply);
+        let status = Status {
+            program: Pid::new(application?.parse().ok()?),
+            should_be_up: should_be_up != Some("0"),
+            testing: testing.is_some_and(|value| value != "0"),
+            stopping: readiness == Some("stopping"),
+            words: args.and_then(parse_list),
+            reply: String::new(),
+        };
+        Some(Status { reply, ..status })
+    }
+
+    /// The whole reply, fit for a terminal.
+    pub(crate) fn text(&self) -> String {
+        Clean(&self.reply).to_string()
     }
 }
 

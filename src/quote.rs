@@ -89,20 +89,17 @@ pub(crate) fn parse_list(text: &str) -> Option<Vec<OsString>> {
 
 /// One string literal at the start of `text`, and what follows it.
 fn parse_string(text: &str) -> Option<(OsString, &str)> {
-    let quote = text.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
+    let quote = *text.as_bytes().first().filter(|byte| matches!(byte, b'\'' | b'"'))?;
     let mut bytes = Vec::new();
     let mut rest = text.get(1..)?;
     loop {
-        let c = rest.chars().next()?;
-        rest = rest.get(c.len_utf8()..)?;
-        if c == quote {
-            return Some((OsString::from_vec(bytes), rest));
+        let plain = rest.bytes().position(|byte| byte == b'\\' || byte == quote)?;
+        bytes.extend_from_slice(rest.get(..plain)?.as_bytes());
+        let (end, after) = (rest.as_bytes().get(plain)?, rest.get(plain + 1..)?);
+        if *end == quote {
+            return Some((OsString::from_vec(bytes), after));
         }
-        if c == '\\' {
-            rest = parse_escape(rest, &mut bytes)?;
-        } else {
-            bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
-        }
+        rest = parse_escape(after, &mut bytes)?;
     }
 }
 

@@ -37,7 +37,7 @@ pub(super) fn status(client: &mut Client, arguments: &[OsString]) -> Exit {
         }
     };
     if long {
-        print_line(&status.text);
+        print_line(&status.text());
     }
     exit
 }

@@ -72,8 +72,7 @@ fn start_anew(client: &Client, arguments: &[OsString]) -> Result<Exit, Exit> {
 
 /// A program that is there only because its end is awaited.
 fn is_stopping(status: &Status) -> bool {
-    status.program.is_some()
-        && (!status.should_be_up || status.text.contains("readiness=stopping\n"))
+    status.program.is_some() && (!status.should_be_up || status.stopping)
 }
 
 fn poll_for_start(client: &Client, old: Option<Pid>) -> Result<Wait, Exit> {
@@ -90,9 +89,9 @@ fn poll_for_start(client: &Client, old: Option<Pid>) -> Result<Wait, Exit> {
 pub(super) fn supervise(client: &Client) -> Exit {
     let words = &client.settings.program.0;
     match client.status() {
-        Ok(Some(Status { text, .. })) => {
-            let rival =
-                LaunchError::Rival { socket: &client.paths.socket, status: text.trim_end() };
+        Ok(Some(status)) => {
+            let (socket, text) = (&client.paths.socket, status.text());
+            let rival = LaunchError::Rival { socket, status: text.trim_end() };
             client.complain(&Complain::Error(&rival));
             return exit::FAILED;
         }

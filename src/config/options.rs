@@ -180,7 +180,7 @@ impl Settings {
     pub(crate) fn defaults() -> Settings {
         let mut settings =
             Settings { origins: vec![Origin::Default; OPTIONS.len()], ..Settings::default() };
-        for option in OPTIONS {
+        for option in OPTIONS.iter().filter(|option| !option.default.is_empty()) {
             if let Means::Setting(field) = option.means {
                 let result = field(&mut settings).set(option.default);
                 debug_assert!(result.is_ok(), "the default of {} is no value of it", option.key);
@@ -227,6 +227,17 @@ mod tests {
             let Means::Setting(field) = option.means else { continue };
             assert_eq!(field(&mut settings).set(option.default), Ok(()), "{}", option.key);
             assert!(!field(&mut settings).show().is_empty(), "{}", option.key);
+        }
+    }
+
+    #[test]
+    fn an_option_without_a_default_begins_as_if_it_were_set_to_nothing() {
+        for option in OPTIONS.iter().filter(|option| option.default.is_empty()) {
+            let Means::Setting(field) = option.means else { continue };
+            let mut settings = Settings::default();
+            let untouched = field(&mut settings).show();
+            assert_eq!(field(&mut settings).set(""), Ok(()), "{}", option.key);
+            assert_eq!(field(&mut settings).show(), untouched, "{}", option.key);
         }
     }
 

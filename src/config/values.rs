@@ -37,11 +37,11 @@ pub(crate) struct Switch(pub(crate) bool);
 
 impl Value for Switch {
     fn set(&mut self, text: &str) -> Result<(), String> {
-        self.0 = match text.to_ascii_lowercase().as_str() {
-            "yes" | "true" | "on" => true,
-            "no" | "false" | "off" => false,
-            _ => return Err(Complaint::NotABoolean(text).to_string()),
-        };
+        let is_one_of = |words: [&str; 3]| words.iter().any(|word| text.eq_ignore_ascii_case(word));
+        self.0 = is_one_of(["yes", "true", "on"]);
+        if !self.0 && !is_one_of(["no", "false", "off"]) {
+            return Err(Complaint::NotABoolean(text).to_string());
+        }
         Ok(())
     }
 

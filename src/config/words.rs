@@ -1,9 +1,6 @@
 //! A command's text to its words, grouped as a POSIX shell does it and expanded
 //! in no way: no `$`, no `*`, no `~`, no comment.
 
-use std::iter::Peekable;
-use std::str::Chars;
-
 use crate::messages::syntax::Quoting;
 
 /// White space separates words; `'…'` keeps everything, `"…"` everything but a
@@ -11,46 +8,63 @@ use crate::messages::syntax::Quoting;
 /// the next character. Pieces that touch are one word; `''` is an empty one.
 pub(crate) fn split_words(text: &str) -> Result<Vec<String>, Quoting> {
     let mut words = Vec::new();
-    let mut rest = text.chars().peekable();
+    let mut rest = text.trim_start();
+    while !rest.is_empty() {
+        let mut word = String::new();
+        rest = take_word(rest, &mut word)?.trim_start();
+        words.push(word);
+    }
+    Ok(words)
+}
+
+/// Takes what comes before the next white space outside quotes; gives back the
+/// text behind it.
+fn take_word<'a>(text: &'a str, word: &mut String) -> Result<&'a str, Quoting> {
+    let mut rest = text;
     loop {
-        while rest.next_if(|c| c.is_whitespace()).is_some() {}
-        if rest.peek().is_none() {
-            return Ok(words);
-        }
-        words.push(word(&mut rest)?);
+        rest = take_plain(rest, word, |c| c.is_whitespace() || matches!(c, '\'' | '"' | '\\'));
+        let mut after = rest.chars();
+        rest = match after.next() {
+            Some('\'') => take_single_quoted(after.as_str(), word)?,
+            Some('"') => take_double_quoted(after.as_str(), word)?,
+            Some('\\') => {
+                word.push(after.next().ok_or(Quoting::TrailingBackslash)?);
+                after.as_str()
+            }
+            Some(_) | None => return Ok(rest),
+        };
     }
 }
 
-/// Takes what comes before the next white space outside quotes.
-fn word(rest: &mut Peekable<Chars<'_>>) -> Result<String, Quoting> {
-    let mut word = String::new();
-    while let Some(c) = rest.next_if(|c| !c.is_whitespace()) {
-        match c {
-            '\'' => single_quoted(rest, &mut word)?,
-            '"' => double_quoted(rest, &mut word)?,
-            '\\' => word.push(rest.next().ok_or(Quoting::TrailingBackslash)?),
-            _ => word.push(c),
-        }
-    }
-    Ok(word)
+/// Takes all before the next character that `ends` it.
+fn take_plain<'a>(text: &'a str, word: &mut String, ends: impl Fn(char) -> bool) -> &'a str {
+    let (plain, rest) = text.split_at(text.find(ends).unwrap_or(text.len()));
+    word.push_str(plain);
+    rest
 }
 
-fn single_quoted(rest: &mut Peekable<Chars<'_>>, word: &mut String) -> Result<(), Quoting> {
-    loop {
-        match rest.next().ok_or(Quoting::Unclosed('\''))? {
-            '\'' => return Ok(()),
-            c => word.push(c),
-        }
-    }
+fn take_single_quoted<'a>(text: &'a str, word: &mut String) -> Result<&'a str, Quoting> {
+    let (quoted, rest) = text.split_once('\'').ok_or(Quoting::Unclosed('\''))?;
+    word.push_str(quoted);
+    Ok(rest)
 }
 
-fn double_quoted(rest: &mut Peekable<Chars<'_>>, word: &mut String) -> Result<(), Quoting> {
+fn take_double_quoted<'a>(text: &'a str, word: &mut String) -> Result<&'a str, Quoting> {
+    let mut rest = text;
     loop {
-        match rest.next().ok_or(Quoting::Unclosed('"'))? {
-            '"' => return Ok(()),
-            '\\' => word.push(rest.next_if(|c| "$`\"\\".contains(*c)).unwrap_or('\\')),
-            c => word.push(c),
+        rest = take_plain(rest, word, |c| matches!(c, '"' | '\\'));
+        let mut after = rest.chars();
+        match after.next().ok_or(Quoting::Unclosed('"'))? {
+            '"' => return Ok(after.as_str()),
+            backslash => {
+                let escaped = after.clone().next().filter(|c| "$`\"\\".contains(*c));
+                if escaped.is_some() {
+                    after.next();
+                }
+                word.push(escaped.unwrap_or(backslash));
+            }
         }
+        rest = after.as_str();
     }
 }
 
