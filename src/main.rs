@@ -39,6 +39,7 @@ mod wire;
 use std::env;
 use std::ffi::OsString;
 use std::io;
+use std::mem::ManuallyDrop;
 use std::path::Path;
 
 use crate::cli::{Invocation, Parsed};
@@ -143,7 +144,8 @@ fn run_client(
     };
     invocation.given.foreign_sections |= foreign_sections;
     match Client::new(name.clone(), invocation, base, supervisor::run) {
-        Ok(mut client) => work(&mut client),
+        // The process ends with its work: nobody has to take the client apart.
+        Ok(client) => work(&mut ManuallyDrop::new(client)),
         Err(error) => usage(&error),
     }
 }

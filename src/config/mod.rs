@@ -6,6 +6,7 @@ pub(crate) mod eventlog;
 pub(crate) mod merge;
 pub(crate) mod options;
 pub(crate) mod paths;
+mod scan;
 pub(crate) mod values;
 pub(crate) mod words;
 pub(crate) mod zconfig;

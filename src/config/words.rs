@@ -1,6 +1,7 @@
 //! A command's text to its words, grouped as a POSIX shell does it and expanded
 //! in no way: no `$`, no `*`, no `~`, no comment.
 
+use super::scan::until;
 use crate::messages::syntax::Quoting;
 
 /// White space separates words; `'…'` keeps everything, `"…"` everything but a
@@ -38,7 +39,7 @@ fn take_word<'a>(text: &'a str, word: &mut String) -> Result<&'a str, Quoting> {
 
 /// Takes all before the next character that `ends` it.
 fn take_plain<'a>(text: &'a str, word: &mut String, ends: impl Fn(char) -> bool) -> &'a str {
-    let (plain, rest) = text.split_at(text.find(ends).unwrap_or(text.len()));
+    let (plain, rest) = text.split_at(until(text, ends));
     word.push_str(plain);
     rest
 }

@@ -1,7 +1,7 @@
 //! Which file an `%include` means. Opens none.
 
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
 
 use crate::messages::syntax::Directive;
@@ -22,6 +22,11 @@ pub(super) fn resolve<'t>(target: &'t str, from: &Path) -> Result<PathBuf, Direc
 /// 5.2.1 does: `..` in a directory that is reached through a symbolic link is
 /// the directory that holds the link.
 pub(super) fn tidy(path: &Path) -> PathBuf {
+    let bytes = path.as_os_str().as_bytes();
+    let is_tidy = |pair: &[u8]| !matches!(pair, b"/." | b"//");
+    if bytes.windows(2).all(is_tidy) && !bytes.ends_with(b"/") {
+        return path.to_path_buf();
+    }
     let mut tidied = PathBuf::new();
     for component in path.components() {
         match component {

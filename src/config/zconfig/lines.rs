@@ -1,6 +1,7 @@
 //! What one line is, by its first character, and which names it may hold. Looks
 //! at no other line and substitutes nothing.
 
+use super::super::scan::until;
 use crate::messages::syntax::Structure;
 
 /// A line without the white space around it, taken apart.
@@ -41,7 +42,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<&str, (u32, Structure<'static>)> {
         let byte = bytes.get(offset).copied().unwrap_or_default();
         (line_of(offset), Structure::NotUtf8 { byte })
     })?;
-    if let Some(offset) = text.find('\0') {
+    if let Some(offset) = memchr::memchr(0, bytes) {
         return Err((line_of(offset), Structure::Nul));
     }
     Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
@@ -73,7 +74,7 @@ fn ends_name(c: char) -> bool {
 }
 
 fn name_and_rest(text: &str) -> (&str, &str) {
-    let (name, rest) = text.split_at(text.find(ends_name).unwrap_or(text.len()));
+    let (name, rest) = text.split_at(until(text, ends_name));
     (name, rest.trim_start())
 }
 
