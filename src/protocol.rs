@@ -255,21 +255,21 @@ impl Report<'_> {
 }
 
 /// What of a report the client looks at.
-const KEYS: [&str; 5] = ["application=", "should_be_up=", "testing=", "readiness=", "args="];
+const KEYS: [&str; 5] = ["application", "should_be_up", "testing", "readiness", "args"];
 
 /// The values of `KEYS` in one pass. Of a key that repeats, the first counts.
 fn values_of(reply: &str) -> [Option<&str>; KEYS.len()] {
     let mut values = [None; KEYS.len()];
-    let mut start = 0;
-    let ends = memchr::memchr_iter(b'\n', reply.as_bytes()).chain([reply.len()]);
-    for end in ends {
-        let line = reply.get(start..end).unwrap_or("");
-        for (value, key) in values.iter_mut().zip(KEYS) {
-            if value.is_none() {
-                *value = line.strip_prefix(key);
-            }
+    let mut rest = reply;
+    while let Some(equals) = memchr::memchr2(b'=', b'\n', rest.as_bytes()) {
+        let (key, after) = rest.split_at(equals);
+        let end = memchr::memchr(b'\n', after.as_bytes()).unwrap_or(after.len());
+        let (value, more) = after.split_at(end);
+        let place = KEYS.iter().position(|known| *known == key);
+        if let Some(slot) = place.and_then(|place| values.get_mut(place)) {
+            *slot = slot.or(value.strip_prefix('='));
         }
-        start = end + 1;
+        rest = more.get(1..).unwrap_or("");
     }
     values
 }

@@ -1,17 +1,23 @@
-//! How far a text goes before a character that ends it. Nearly all of a
-//! configuration is ASCII, so bytes are looked at and not decoded as long as
-//! they are. Knows nothing of what the text means.
+//! How long the word is that a text begins with. Nearly all of a configuration
+//! is ASCII, so bytes are looked at, and only what is no letter or sign of ASCII
+//! is decoded. Knows nothing of what the text means.
 
-/// The number of bytes before the first character that `ends` the text; all of
-/// them if none does.
-pub(super) fn until(text: &str, ends: impl Fn(char) -> bool) -> usize {
-    let bytes = text.as_bytes();
-    let stop = bytes.iter().position(|byte| !byte.is_ascii() || ends(char::from(*byte)));
-    let Some(stop) = stop else { return text.len() };
-    if bytes[stop].is_ascii() {
-        return stop;
+/// The number of bytes before the first white space, of any alphabet, or byte
+/// of ASCII that `ends` a word; all of them if there is none.
+pub(super) fn word_length(text: &str, ends: impl Fn(u8) -> bool) -> usize {
+    let mut length = 0;
+    while let Some(rest) = text.get(length..).filter(|rest| !rest.is_empty()) {
+        let plain = rest.bytes().position(|byte| !byte.is_ascii_graphic() || ends(byte));
+        let Some(plain) = plain else { return text.len() };
+        length += plain;
+        match rest[plain..].chars().next() {
+            Some(c) if !c.is_whitespace() && !u8::try_from(c).is_ok_and(&ends) => {
+                length += c.len_utf8();
+            }
+            Some(_) | None => return length,
+        }
     }
-    stop + text[stop..].find(ends).unwrap_or(text.len() - stop)
+    length
 }
 
 #[cfg(test)]
@@ -19,12 +25,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_ends_before_the_first_such_character_of_any_alphabet() {
-        assert_eq!(until("name value", char::is_whitespace), 4);
-        assert_eq!(until("na\u{ef}ve\u{a0}x y", char::is_whitespace), 6);
-        assert_eq!(until("\u{e4}x", |c| c == '\u{e4}'), 0);
-        assert_eq!(until("\u{e4}x y", |c| c == ' '), 3);
-        assert_eq!(until("all", char::is_whitespace), 3);
-        assert_eq!(until("", char::is_whitespace), 0);
+    fn a_word_ends_at_white_space_of_any_alphabet_and_at_what_the_caller_says() {
+        let length = |text: &str| word_length(text, |byte| byte == b'(');
+        assert_eq!(length("name value"), 4);
+        assert_eq!(length("name\u{b}value"), 4);
+        assert_eq!(length("name(value"), 4);
+        assert_eq!(length("na\u{ef}v\u{1}e\u{a0}x y"), 7);
+        assert_eq!(length("\u{2003}x"), 0);
+        assert_eq!(length("all\u{e4}"), 5);
+        assert_eq!(length(""), 0);
     }
 }

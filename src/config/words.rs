@@ -1,7 +1,7 @@
 //! A command's text to its words, grouped as a POSIX shell does it and expanded
 //! in no way: no `$`, no `*`, no `~`, no comment.
 
-use super::scan::until;
+use super::scan::word_length;
 use crate::messages::syntax::Quoting;
 
 /// White space separates words; `'…'` keeps everything, `"…"` everything but a
@@ -23,7 +23,8 @@ pub(crate) fn split_words(text: &str) -> Result<Vec<String>, Quoting> {
 fn take_word<'a>(text: &'a str, word: &mut String) -> Result<&'a str, Quoting> {
     let mut rest = text;
     loop {
-        rest = take_plain(rest, word, |c| c.is_whitespace() || matches!(c, '\'' | '"' | '\\'));
+        let plain = word_length(rest, |byte| matches!(byte, b'\'' | b'"' | b'\\'));
+        rest = take(rest, plain, word);
         let mut after = rest.chars();
         rest = match after.next() {
             Some('\'') => take_single_quoted(after.as_str(), word)?,
@@ -37,10 +38,9 @@ fn take_word<'a>(text: &'a str, word: &mut String) -> Result<&'a str, Quoting> {
     }
 }
 
-/// Takes all before the next character that `ends` it.
-fn take_plain<'a>(text: &'a str, word: &mut String, ends: impl Fn(char) -> bool) -> &'a str {
-    let (plain, rest) = text.split_at(until(text, ends));
-    word.push_str(plain);
+fn take<'a>(text: &'a str, length: usize, word: &mut String) -> &'a str {
+    let (taken, rest) = text.split_at(length);
+    word.push_str(taken);
     rest
 }
 
@@ -53,8 +53,8 @@ fn take_single_quoted<'a>(text: &'a str, word: &mut String) -> Result<&'a str, Q
 fn take_double_quoted<'a>(text: &'a str, word: &mut String) -> Result<&'a str, Quoting> {
     let mut rest = text;
     loop {
-        rest = take_plain(rest, word, |c| matches!(c, '"' | '\\'));
-        let mut after = rest.chars();
+        let plain = memchr::memchr2(b'"', b'\\', rest.as_bytes()).ok_or(Quoting::Unclosed('"'))?;
+        let mut after = take(rest, plain, word).chars();
         match after.next().ok_or(Quoting::Unclosed('"'))? {
             '"' => return Ok(after.as_str()),
             backslash => {

@@ -1,7 +1,7 @@
 //! What one line is, by its first character, and which names it may hold. Looks
 //! at no other line and substitutes nothing.
 
-use super::super::scan::until;
+use super::super::scan::word_length;
 use crate::messages::syntax::Structure;
 
 /// A line without the white space around it, taken apart.
@@ -68,19 +68,24 @@ pub(super) fn classify(line: &str) -> Result<Line<'_>, Structure<'static>> {
     }
 }
 
-/// The characters that end a name everywhere.
-fn ends_name(c: char) -> bool {
-    c.is_whitespace() || c == '(' || c == ')'
+/// The bytes that a name begins with: white space and parentheses end it
+/// everywhere.
+fn name_length(text: &str) -> usize {
+    word_length(text, |byte| matches!(byte, b'(' | b')'))
+}
+
+fn is_name(text: &str) -> bool {
+    name_length(text) == text.len()
 }
 
 fn name_and_rest(text: &str) -> (&str, &str) {
-    let (name, rest) = text.split_at(until(text, ends_name));
+    let (name, rest) = text.split_at(name_length(text));
     (name, rest.trim_start())
 }
 
 fn section_end(end: &str) -> Result<Line<'_>, Structure<'static>> {
     let kind = end.strip_suffix('>').ok_or(Structure::SectionEnd)?.trim_end();
-    if kind.is_empty() || kind.contains(ends_name) {
+    if kind.is_empty() || !is_name(kind) {
         return Err(Structure::SectionEnd);
     }
     Ok(Line::End { kind })
@@ -94,7 +99,7 @@ fn section_start(start: &str) -> Result<Line<'_>, Structure<'static>> {
     };
     let (kind, name) = name_and_rest(header);
     let name = name.trim_end();
-    if kind.is_empty() || name.contains(ends_name) {
+    if kind.is_empty() || !is_name(name) {
         return Err(Structure::SectionHeader);
     }
     let name = Some(name).filter(|name| !name.is_empty());
