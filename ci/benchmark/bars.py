@@ -88,7 +88,7 @@ def judge(results, size):
     see.ahead("status", "status", "us")
     see.limit("instructions of status", 60000, "work", "status: instructions")
     for what, column in (("start until the program's first instruction", "start: program"), ("start until it returns", "start returns"),
-                         ("restart until it returns", "restart returns"), ("stop until it returns", "stop returns"), ("crash to respawn", "crash to respawn")):
+                         ("restart until the next program's first instruction", "restart: program"), ("restart until it returns", "restart returns"), ("stop until it returns", "stop returns"), ("crash to respawn", "crash to respawn")):
         see.ratio(what, 1.5, "life", column)
         see.ahead(what, "life", column)
     for place in ("tmpfs", "disk") if size.disk else ("tmpfs",):

@@ -173,11 +173,11 @@ def work(peers, size):
     return found
 
 
-LIFE = ("start: program", "start returns", "restart returns", "crash to respawn", "stop returns", "start again returns")
+LIFE = ("start: program", "start returns", "restart: program", "restart returns", "crash to respawn", "stop returns", "start again returns")
 
 
 def life(peers, size):
-    """Commands and events, milliseconds: until the program's first instruction, or until the command returns"""
+    """Commands and events, milliseconds: until the program's first instruction, or until the command returns that waits for what it asks for"""
     with Folder() as folder, Stage() as stage:
         taken = {peer.name: {what: [] for what in LIFE} for peer in peers}
         services = []
@@ -193,7 +193,7 @@ def life(peers, size):
                     del taken[peer.name]
                     continue
                 add(taken, service, "start: program", first)
-                add(taken, service, "start returns", returned)
+                add(taken, service, "start returns", returned if peer.waits else None)
                 services.append(service)
         for word in ("restart", "crash", "stop", "start"):
             time.sleep(2.2)  # the youngest are past every supervisor's own brake
@@ -222,10 +222,15 @@ def one_event(service, word, taken):
         return
     if not peer.command(service.path, word):
         return
-    begun, ended, _ = service.run(word)[0]
-    add(taken, service, "start again returns" if word == "start" else f"{word} returns", ended - begun)
+    begun, ended, status = service.run(word)[0]
+    if status:
+        raise Unable(f"{peer.name}: exit status {status}")
+    if peer.waits:
+        add(taken, service, "start again returns" if word == "start" else f"{word} returns", ended - begun)
     if word != "stop":
-        service.started(begun)
+        first = service.started(begun)
+        if word == "restart":
+            add(taken, service, "restart: program", first)
 
 
 def idle(peers, size):

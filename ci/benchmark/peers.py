@@ -46,6 +46,7 @@ class Peer:
     foreground = False  # `start` is the supervisor itself, which stays
     reached = "start"   # the command that starts the program once the supervisor is there
     respawns = True
+    waits = True        # its commands return when the thing has happened
     slow = False        # an interpreter starts with every command: fewer runs
     hub = False         # one supervisor for many programs
     needs = ()
@@ -139,7 +140,7 @@ class S6(Runit):
 
 
 class Daemontools(Runit):
-    """Its commands return without waiting."""
+    waits = False
 
     def command(self, folder, word):
         if word == "status":
@@ -148,7 +149,7 @@ class Daemontools(Runit):
 
 
 class Daemon(Peer):
-    """Its commands return without waiting."""
+    waits = False
 
     def command(self, folder, word, program=None, extra=()):
         common = [self.supervisor, "--noconfig", "--name=x", f"--pidfiles={folder}"]
