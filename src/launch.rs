@@ -18,6 +18,8 @@ pub(crate) const SUPERVISOR_NAME: &str = "zdaemon-supervisor";
 
 /// No launch is longer: the arguments of a program have room in it many times.
 const LONGEST: usize = 64 << 20;
+/// Most are not longer, and then take no memory that would lie idle for years.
+const USUAL: usize = 2 << 10;
 
 /// Everything that a supervisor needs to begin with, besides its environment,
 /// which is the program's too.
@@ -112,9 +114,16 @@ impl Launch {
         if length > LONGEST {
             return Err(io::Error::from(io::ErrorKind::InvalidData));
         }
-        let mut bytes = vec![0; length];
-        stream.read_exact(&mut bytes)?;
-        let launch = Launch::take(&mut bytes.as_slice()).map(Box::new);
+        let (mut usual, mut long) = ([0; USUAL], Vec::new());
+        let bytes = match usual.get_mut(..length) {
+            Some(bytes) => bytes,
+            None => {
+                long.resize(length, 0);
+                long.as_mut_slice()
+            }
+        };
+        stream.read_exact(bytes)?;
+        let launch = Launch::take(&mut &*bytes).map(Box::new);
         launch.ok_or(io::ErrorKind::InvalidData.into())
     }
 }

@@ -88,7 +88,7 @@ fn begin_as(mut arguments: Vec<OsString>) -> u8 {
         role = named;
         arguments.remove(0);
     }
-    work_of(role)(name, &arguments)
+    work_of(role)(name, arguments)
 }
 
 fn role_called(name: &str) -> Option<Role> {
@@ -97,14 +97,18 @@ fn role_called(name: &str) -> Option<Role> {
 
 /// Functions and not calls: what one role needs is not on the stack of another,
 /// least of all of a supervisor, which keeps its stack for years.
-fn work_of(role: Role) -> fn(String, &[OsString]) -> u8 {
+fn work_of(role: Role) -> fn(String, Vec<OsString>) -> u8 {
     match role {
-        Role::Launched => |_, _| supervisor::run_launched(),
+        Role::Launched => |name, arguments| {
+            // Their memory serves what it keeps.
+            drop((name, arguments));
+            supervisor::run_launched()
+        },
         Role::ZeoInstanceMaker => |name, arguments| {
-            scaffold::mkzeoinst(&name, arguments, &mut io::stdout(), &mut io::stderr())
+            scaffold::mkzeoinst(&name, &arguments, &mut io::stdout(), &mut io::stderr())
         },
         Role::InstanceMaker => |name, arguments| {
-            scaffold::mkinstance(&name, arguments, &mut io::stdout(), &mut io::stderr())
+            scaffold::mkinstance(&name, &arguments, &mut io::stdout(), &mut io::stderr())
         },
         Role::Control => {
             |name, arguments| run_client(name, arguments, Client::run, client::help_text, false)
@@ -120,7 +124,7 @@ fn work_of(role: Role) -> fn(String, &[OsString]) -> u8 {
 
 fn run_client(
     name: String,
-    arguments: &[OsString],
+    arguments: Vec<OsString>,
     work: fn(&mut Client) -> u8,
     help: fn(&str) -> String,
     foreign_sections: bool,
@@ -130,7 +134,7 @@ fn run_client(
         complain(&Complain::Usage { why, program: &name });
         exit::USAGE
     };
-    let mut invocation: Invocation = match cli::parse(arguments, &base) {
+    let mut invocation: Invocation = match cli::parse(&arguments, &base) {
         Ok(Parsed::Run(invocation)) => invocation,
         Ok(Parsed::Help) => {
             print_line(&help(&name));

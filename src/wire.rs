@@ -200,9 +200,14 @@ impl<T: Wire> Wire for Vec<T> {
     }
 
     fn take(from: &mut &[u8]) -> Option<Self> {
-        // A value takes a byte at least, so a false length asks for no memory.
+        // A value takes a byte at least, so a false length asks for little memory.
         let count = usize::take(from).filter(|count| *count <= from.len())?;
-        (0..count).map(|_| T::take(from)).collect()
+        // No more room than is needed: a supervisor keeps some of it for years.
+        let mut values = Vec::with_capacity(count);
+        for _ in 0..count {
+            values.push(T::take(from)?);
+        }
+        Some(values)
     }
 }
 

@@ -62,10 +62,13 @@ impl EventLog {
             warnings: Vec::new(),
         });
         let zone = Zone::new(std::env::var_os("TZ").as_deref());
-        let handlers = plan.handlers.into_iter().map(|handler| Handler::open(handler, now, &zone));
+        let mut handlers = Vec::with_capacity(plan.handlers.len());
+        for handler in plan.handlers {
+            handlers.push(Handler::open(handler, now, &zone)?);
+        }
         Ok(EventLog {
             level: plan.level,
-            handlers: handlers.collect::<Result<_, _>>()?,
+            handlers,
             buffer: Vec::with_capacity(USUAL_RECORD),
             opened: now,
             zone,

@@ -50,16 +50,16 @@ pub(crate) enum Claimed {
 }
 
 /// Claims the instance, or says who has it.
-pub(crate) fn claim(paths: &Paths) -> Result<Claimed, String> {
+pub(crate) fn claim(paths: Paths) -> Result<Claimed, String> {
     let path = &paths.socket;
     if path.as_os_str().len() > socket::LONGEST_PATH {
         let longest = socket::LONGEST_PATH;
         return Err(LaunchError::SocketPathTooLong { path, longest }.to_string());
     }
     let directory = lock_launches(paths.directory())?;
-    let unable = |error: &io::Error| unable("write", &paths.record, error);
+    let unwritable = |error: &io::Error| unable("write", &paths.record, error);
     let record_file = loop {
-        match holder::summon(paths, PATIENCE) {
+        match holder::summon(&paths, PATIENCE) {
             Summoned::Nobody => {}
             Summoned::Listens(mut stream) => return Ok(Claimed::Theirs(ask_status(&mut stream))),
             Summoned::Silent(_) => {
@@ -67,24 +67,24 @@ pub(crate) fn claim(paths: &Paths) -> Result<Claimed, String> {
                 return Err(LaunchError::HolderSilent { socket, record }.to_string());
             }
         }
-        let file = open_record(paths).map_err(|error| unable(&error))?;
+        let file = open_record(&paths).map_err(|error| unwritable(&error))?;
         // Whoever ended before us may have removed the file that we opened.
-        if lock::try_lock(&file).map_err(|error| unable(&error))?
+        if lock::try_lock(&file).map_err(|error| unwritable(&error))?
             && names(&paths.record, identity(&file))
         {
             break file;
         }
     };
     // Where directories have no such locks, the record's must do.
-    let _ = lock::mark(&directory, holder::mark(paths));
-    let (survivor, found) = find_survivor(&record_file, paths)?;
+    let _ = lock::mark(&directory, holder::mark(&paths));
+    let (survivor, found) = find_survivor(&record_file, &paths)?;
     let supervisor = Pid::new(process::own_pid()).map(Identity::of);
     let (program, seen) = found.map_or((None, None), |found| (found.program, found.seen));
     let record = Record { boot: procfs::boot_id(), supervisor, program, seen };
-    let mut claim = Claim { paths: paths.clone(), directory, record_file, record, socket: None };
+    let mut claim = Claim { paths, directory, record_file, record, socket: None };
     if let Err(error) = write_record(&claim.record_file, &claim.record) {
         claim.release();
-        return Err(unable(&error));
+        return Err(unable("write", &claim.paths.record, &error));
     }
     Ok(Claimed::Ours(claim, survivor))
 }

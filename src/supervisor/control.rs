@@ -119,7 +119,9 @@ impl Control {
         seats.chain(self.deaf_until).min()
     }
 
-    /// Serves whoever is ready. `watches` as `watch` filled them.
+    /// Serves whoever is ready. `watches` as `watch` filled them. Not inlined into
+    /// the frame that the supervisor sleeps on.
+    #[inline(never)]
     pub(crate) fn serve(&mut self, now: Mono, watches: &[Watch], who: &mut dyn Answer) {
         let ready = |index: usize| watches.get(index).is_some_and(Watch::is_ready);
         for seat in 0..self.seats.len() {

@@ -35,7 +35,8 @@ pub(super) struct Recipe {
     pub(super) command: Command,
     pub(super) file: PathBuf,
     pub(super) words: Vec<OsString>,
-    pub(super) test: Option<StartTest>,
+    /// Most programs have none.
+    pub(super) test: Option<Box<StartTest>>,
     pub(super) policy: Policy,
 }
 
@@ -278,7 +279,7 @@ impl Core {
             }
             Verdict::Failed => {
                 self.say(&LogMessage::TestFailed);
-                if let Some(error) = self.recipe.test.as_mut().and_then(StartTest::refusal) {
+                if let Some(error) = self.recipe.test.as_mut().and_then(|test| test.refusal()) {
                     self.tell_of_test(&error);
                 }
             }

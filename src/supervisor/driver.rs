@@ -34,7 +34,7 @@ pub(super) struct Supervisor {
 
 impl Supervisor {
     /// Runs to the end; the exit status of the supervisor.
-    pub(super) fn run(mut self, survivor: Survivor, purpose: Purpose) -> u8 {
+    pub(super) fn run(mut self: Box<Self>, survivor: Survivor, purpose: Purpose) -> u8 {
         self.core.allocations_before = heap::allocations();
         let mut now = clock::monotonic();
         self.core.audience = self.control.anyone_waits(Waiting::ForUp);
@@ -59,7 +59,10 @@ impl Supervisor {
         }
     }
 
-    /// Waits for something to happen and sees to it; when that was.
+    /// Waits for something to happen and sees to it; when that was. It sleeps on this
+    /// frame, so neither it nor the larger ones below are inlined: what they need of
+    /// the stack is not kept while nothing happens.
+    #[inline(never)]
     fn turn(&mut self) -> Mono {
         let mut watches = [Watch::IDLE; ALL_WATCHES];
         self.watch(&mut watches);
@@ -99,6 +102,7 @@ impl Supervisor {
         now
     }
 
+    #[inline(never)]
     fn keep_files(&mut self) {
         if let Some(listener) = self.core.keep_files() {
             self.control.listen_on(listener);
@@ -122,6 +126,7 @@ impl Supervisor {
         self.control.watch(clients);
     }
 
+    #[inline(never)]
     fn deadline(&self) -> Option<Mono> {
         let core = &self.core;
         let output = core.output.as_ref().and_then(Output::deadline);
@@ -129,6 +134,7 @@ impl Supervisor {
         rules.into_iter().chain([self.control.deadline(), output]).flatten().min()
     }
 
+    #[inline(never)]
     fn take_signals(&mut self, now: Mono) {
         let none = Caught { signal: Signal(0), from_terminal: false };
         let mut caught = [none; 8];
@@ -170,7 +176,7 @@ impl Supervisor {
         self.core.audience = self.control.anyone_waits(Waiting::ForUp);
     }
 
-    fn finish(mut self, now: Mono, status: u8) -> u8 {
+    fn finish(mut self: Box<Self>, now: Mono, status: u8) -> u8 {
         self.core.finish();
         self.announce(now);
         self.control.tell_last(Waiting::ForUp, Outcome::Gone(status));

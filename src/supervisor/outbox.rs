@@ -3,13 +3,12 @@
 //! than it holds is not told. Sends nothing.
 
 use std::fmt::{self, Display, Write as _};
-use std::ops::Range;
 
 use crate::protocol::Outcome;
 
 /// For all notes of one turn. A stop that kills many strays names each of them.
 const TEXT: usize = 60 << 10;
-const LETTERS: usize = 32;
+const LETTERS: usize = 16;
 
 /// What a held request waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,8 +23,10 @@ pub(crate) enum Letter<'a> {
     Tell(Waiting, Outcome),
 }
 
+/// Short, because room for all is kept for years.
 enum Entry {
-    Notes(Waiting, Range<usize>),
+    /// From where to where in the text.
+    Notes(Waiting, u32, u32),
     Tell(Waiting, Outcome),
 }
 
@@ -45,13 +46,13 @@ impl Outbox {
     pub(super) fn note(&mut self, waiting: Waiting, what: &dyn Display) {
         let start = self.text.len();
         let written = writeln!(Bounded(&mut self.text), "{what}");
-        let end = self.text.len();
+        let (from, to) = (start as u32, self.text.len() as u32);
         let is_full = self.entries.len() == LETTERS;
         match self.entries.last_mut() {
             _ if written.is_err() => self.text.truncate(start),
-            Some(Entry::Notes(whom, range)) if *whom == waiting => range.end = end,
+            Some(Entry::Notes(whom, _, end)) if *whom == waiting => *end = to,
             _ if is_full => self.text.truncate(start),
-            _ => self.entries.push(Entry::Notes(waiting, start..end)),
+            _ => self.entries.push(Entry::Notes(waiting, from, to)),
         }
     }
 
@@ -65,8 +66,9 @@ impl Outbox {
 
     pub(super) fn letters(&self) -> impl Iterator<Item = Letter<'_>> {
         self.entries.iter().map(|entry| match entry {
-            Entry::Notes(waiting, range) => {
-                Letter::Notes(*waiting, self.text.get(range.clone()).unwrap_or_default())
+            Entry::Notes(waiting, from, to) => {
+                let text = self.text.get(*from as usize..*to as usize);
+                Letter::Notes(*waiting, text.unwrap_or_default())
             }
             Entry::Tell(waiting, outcome) => Letter::Tell(*waiting, *outcome),
         })

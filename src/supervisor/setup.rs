@@ -8,7 +8,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::claim::{Claim, Claimed, claim};
 use super::control::Control;
@@ -48,8 +48,11 @@ const NULL: &str = "/dev/null";
 
 /// Why there is no supervisor.
 enum Refusal {
-    /// There is one already; what it says of itself.
-    Rival(String),
+    /// There is one already at the socket; what it says of itself.
+    Rival {
+        socket: PathBuf,
+        status: String,
+    },
     Because(String),
 }
 
@@ -95,7 +98,6 @@ pub(crate) fn run(launch: Box<Launch>, mode: Mode) -> u8 {
     };
     descriptor::close_inherited(report);
     let attached = matches!(mode, Mode::Attached);
-    let socket = launch.socket.clone();
     let purpose = launch.purpose;
     let prepared = prepare(launch, attached);
     match (prepared, mode) {
@@ -105,34 +107,35 @@ pub(crate) fn run(launch: Box<Launch>, mode: Mode) -> u8 {
             }
             supervisor.run(survivor, purpose)
         }
-        (Err(refusal), mode) => refuse(refusal, mode, &socket),
+        (Err(refusal), mode) => refuse(refusal, mode),
     }
 }
 
 /// Tells the launcher why, and gives the exit status.
-fn refuse(refusal: Refusal, mode: Mode, socket: &Path) -> u8 {
-    let status = match &refusal {
-        Refusal::Rival(_) => 1,
+#[inline(never)]
+fn refuse(refusal: Refusal, mode: Mode) -> u8 {
+    let exit = match &refusal {
+        Refusal::Rival { .. } => 1,
         Refusal::Because(_) => 2,
     };
     match (mode, refusal) {
         // The launcher turns to the rival instead.
-        (Mode::Detached(mut stream), Refusal::Rival(_)) => {
+        (Mode::Detached(mut stream), Refusal::Rival { .. }) => {
             let _ = writeln!(stream, "{}", Outcome::Rival);
         }
         (Mode::Detached(mut stream), Refusal::Because(why)) => {
             let lines: String = why.lines().map(|line| format!("error={line}\n")).collect();
-            let _ = writeln!(stream, "{lines}{}", Outcome::Gone(status));
+            let _ = writeln!(stream, "{lines}{}", Outcome::Gone(exit));
         }
-        (Mode::Attached, Refusal::Rival(text)) => {
-            let rival = LaunchError::Rival { socket, status: &text };
+        (Mode::Attached, Refusal::Rival { socket, status }) => {
+            let rival = LaunchError::Rival { socket: &socket, status: &status };
             let _ = write!(io::stderr(), "Error: {rival}");
         }
         (Mode::Attached, Refusal::Because(why)) => {
             let _ = writeln!(io::stderr(), "Error: {why}");
         }
     }
-    status
+    exit
 }
 
 /// What is ours before anything else is opened.
@@ -154,7 +157,7 @@ impl Ownership {
 /// On the heap, and in a function of its own, so that what is needed once takes
 /// none of the stack that the loop stands on for years.
 #[inline(never)]
-fn prepare(launch: Box<Launch>, attached: bool) -> Result<(Supervisor, Survivor), Refusal> {
+fn prepare(launch: Box<Launch>, attached: bool) -> Result<(Box<Supervisor>, Survivor), Refusal> {
     signal::reset_all();
     signal::disarm_write_signals()?;
     let signals = SelfPipe::catch(&CAUGHT)?;
@@ -162,9 +165,8 @@ fn prepare(launch: Box<Launch>, attached: bool) -> Result<(Supervisor, Survivor)
         // An error means that it leads one already.
         let _ = process::start_session();
     }
-    let paths = Paths::new(&launch.socket);
-    let mut ownership = take_ownership(&launch, &paths)?;
-    let parts = match assemble(launch, &mut ownership, &paths, attached) {
+    let mut ownership = take_ownership(&launch)?;
+    let parts = match assemble(launch, &mut ownership, attached) {
         Ok(parts) => parts,
         Err(why) => {
             ownership.give_up();
@@ -176,7 +178,7 @@ fn prepare(launch: Box<Launch>, attached: bool) -> Result<(Supervisor, Survivor)
 }
 
 #[inline(never)]
-fn build(parts: Parts, ownership: Ownership, signals: SelfPipe, attached: bool) -> Supervisor {
+fn build(parts: Parts, ownership: Ownership, signals: SelfPipe, attached: bool) -> Box<Supervisor> {
     let mut core = Box::new(Core {
         machine: Machine::new(parts.recipe.policy.clone()),
         recipe: parts.recipe,
@@ -204,7 +206,7 @@ fn build(parts: Parts, ownership: Ownership, signals: SelfPipe, attached: bool) 
     core.say(&LogMessage::SupervisorStarted);
     core.claim.launched();
     let control = Control::new(parts.listener, longest_reply(&core.recipe));
-    Supervisor { core, control, signals, settled: false }
+    Box::new(Supervisor { core, control, signals, settled: false })
 }
 
 /// The words of the program are in a status report; quoting makes four bytes of
@@ -217,14 +219,17 @@ fn longest_reply(recipe: &Recipe) -> usize {
 /// Claims the instance as the user we are to be, writes the pid file as the
 /// user whose directory it is in, and becomes that user for good.
 #[inline(never)]
-fn take_ownership(launch: &Launch, paths: &Paths) -> Result<Ownership, Refusal> {
+fn take_ownership(launch: &Launch) -> Result<Ownership, Refusal> {
+    let paths = Paths::new(&launch.socket);
     let claimed = match &launch.user {
         Some(user) => identity::while_user(user.uid, user.gid, &user.groups, || claim(paths))?,
         None => claim(paths),
     };
     let (claim, survivor) = match claimed? {
         Claimed::Ours(claim, survivor) => (claim, survivor),
-        Claimed::Theirs(status) => return Err(Refusal::Rival(status)),
+        Claimed::Theirs(status) => {
+            return Err(Refusal::Rival { socket: launch.socket.clone(), status });
+        }
     };
     let mut ownership = Ownership { claim, survivor, pid_file: None };
     let pid_path = launch.pid_file.as_deref();
@@ -269,7 +274,6 @@ struct Parts {
 fn assemble(
     mut launch: Box<Launch>,
     ownership: &mut Ownership,
-    paths: &Paths,
     attached: bool,
 ) -> Result<Parts, String> {
     let null = OpenOptions::new().read(true).write(true).open(NULL);
@@ -292,10 +296,10 @@ fn assemble(
     let recipe = recipe(launch, attached)?;
     let listening = ownership.claim.listen()?;
     if listening.replaced_stale {
-        say(LogMessage::StaleSocket(&paths.socket));
+        say(LogMessage::StaleSocket(&ownership.claim.paths().socket));
     }
     let transcript = transcript.as_deref();
-    let output = if attached { None } else { open_output(transcript, &null, paths, ownership)? };
+    let output = if attached { None } else { open_output(transcript, &null, ownership)? };
     Ok(Parts { recipe, output, null, log, listener: listening.listener })
 }
 
@@ -304,9 +308,9 @@ fn assemble(
 fn open_output(
     transcript: Option<&Path>,
     null: &File,
-    paths: &Paths,
     ownership: &Ownership,
 ) -> Result<Option<Output>, String> {
+    let paths = ownership.claim.paths();
     let path = transcript.unwrap_or(Path::new(NULL));
     // A survivor may still write to the FIFO of a supervisor that had one.
     let output = if path == Path::new(NULL) && !paths.output.exists() {
@@ -339,7 +343,7 @@ fn recipe(launch: Box<Launch>, attached: bool) -> Result<Recipe, String> {
     let test = tested.then(|| {
         // Where we are by now: in `directory`.
         let here = env::current_dir().unwrap_or(launch.base);
-        StartTest::new(launch.start_test, here)
+        Box::new(StartTest::new(launch.start_test, here))
     });
     let policy = Policy {
         backoff_limit: launch.backoff_limit,

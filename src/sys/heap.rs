@@ -27,6 +27,9 @@ const GRAIN: usize = 16;
 const STEPS: usize = 4;
 /// Blocks of this length and more stand apart, so that the others stay together.
 const LONG: usize = 16 << 10;
+/// The same for blocks that begin as zeros: such a buffer waits untouched for a
+/// use that may never come, and its pages do not exist until then.
+const LONG_ZEROS: usize = 1 << 10;
 /// Longer blocks are not kept for reuse.
 const LONGEST_KEPT: usize = 64 << 10;
 /// The classes of 16, 32 and 48 bytes, then `STEPS` a power of two up to the longest.
@@ -103,8 +106,8 @@ impl<const SIZE: usize> Heap<SIZE> {
     }
 
     /// A block of the arena, and whether it holds zeros; null if there is no
-    /// room.
-    fn take(&self, size: usize) -> (*mut u8, bool) {
+    /// room. One of `long` bytes or more stands apart.
+    fn take(&self, size: usize, long: usize) -> (*mut u8, bool) {
         let state = self.state();
         let (class, length) = class_of(size);
         if let Some(head) = state.free.get_mut(class).filter(|head| !head.is_null()) {
@@ -117,7 +120,7 @@ impl<const SIZE: usize> Heap<SIZE> {
         if length > SIZE - state.used - state.long {
             return (null_mut(), false);
         }
-        if length >= LONG {
+        if length >= long {
             state.long += length;
             return (self.at(SIZE - state.long), true);
         }
@@ -164,7 +167,7 @@ unsafe impl<const SIZE: usize> GlobalAlloc for Heap<SIZE> {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         self.state().allocations += 1;
         let block = match layout.align() {
-            ..=GRAIN => self.take(layout.size()).0,
+            ..=GRAIN => self.take(layout.size(), LONG).0,
             _ => null_mut(),
         };
         if !block.is_null() {
@@ -177,7 +180,7 @@ unsafe impl<const SIZE: usize> GlobalAlloc for Heap<SIZE> {
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         self.state().allocations += 1;
         let (block, zeroed) = match layout.align() {
-            ..=GRAIN => self.take(layout.size()),
+            ..=GRAIN => self.take(layout.size(), LONG_ZEROS),
             _ => (null_mut(), false),
         };
         if block.is_null() {
@@ -273,6 +276,15 @@ mod tests {
         let second = plain(&heap, layout);
         assert_eq!(first, second);
         assert_eq!(heap.allocations(), 2);
+    }
+
+    #[test]
+    fn a_buffer_of_zeros_does_not_stand_between_what_is_in_use() {
+        let heap: Box<Heap<8192>> = Box::new(Heap::new());
+        let layout = Layout::from_size_align(16, 8).unwrap();
+        let first = plain(&heap, layout);
+        zeroed(&heap, Layout::from_size_align(LONG_ZEROS, 8).unwrap());
+        assert_eq!(plain(&heap, layout), first.wrapping_add(16));
     }
 
     #[test]

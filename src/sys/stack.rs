@@ -1,7 +1,8 @@
 //! The stack's memory beyond what is in use: given back to the kernel.
 
-/// Farther below this frame than any callee of `give_back` reaches.
-const MARGIN: usize = 2048;
+/// Farther below this frame than anything that is live while the kernel works for
+/// `give_back`: what a signal handler leaves there meanwhile is dead when it ends.
+const MARGIN: usize = 512;
 /// As far below as is looked for memory: more than a start-up ever needs.
 const REACH: usize = 256 << 10;
 /// A multiple of the page size of every machine that we know.
