@@ -56,10 +56,16 @@ impl Outbox {
         }
     }
 
-    /// An outcome always has its place: there are few in a turn.
+    /// An outcome always has its place, if need be that of notes. Told once a turn:
+    /// whoever waited for it is answered by the first.
     pub(super) fn tell(&mut self, waiting: Waiting, outcome: Outcome) {
+        let is_told = |entry: &Entry| matches!(entry, Entry::Tell(whom, what) if (*whom, *what) == (waiting, outcome));
+        if self.entries.iter().any(is_told) {
+            return;
+        }
         if self.entries.len() == LETTERS {
-            self.entries.pop();
+            let notes = self.entries.iter().rposition(|entry| matches!(entry, Entry::Notes(..)));
+            self.entries.remove(notes.unwrap_or(LETTERS - 1));
         }
         self.entries.push(Entry::Tell(waiting, outcome));
     }
@@ -118,5 +124,21 @@ mod tests {
         assert!(matches!(letters.last(), Some(Letter::Tell(Waiting::ForUp, Outcome::Down))));
         outbox.clear();
         assert_eq!(outbox.letters().count(), 0);
+    }
+
+    #[test]
+    fn an_outcome_takes_the_place_of_notes_and_is_told_once() {
+        let mut outbox = Outbox::new();
+        for n in 0..LETTERS {
+            outbox.note(Waiting::ForUp, &n);
+            outbox.note(Waiting::ForDown, &n);
+        }
+        for _ in 0..LETTERS {
+            outbox.tell(Waiting::ForDown, Outcome::Late);
+            outbox.tell(Waiting::ForUp, Outcome::Down);
+        }
+        let is_outcome = |letter: &Letter<'_>| matches!(letter, Letter::Tell(..));
+        assert_eq!(outbox.letters().count(), LETTERS);
+        assert_eq!(outbox.letters().filter(is_outcome).count(), 2);
     }
 }
