@@ -6,7 +6,9 @@
 //! the same text, the connection stays open, and when the thing has happened
 //! there follow `note=…` or `error=…` lines for the user and one `outcome=…` line. A
 //! supervisor of 5.2.1 takes `stop wait` for `stop` and closes at once, which
-//! tells the client to ask again by itself.
+//! tells the client to ask again by itself. With `report` before it the state,
+//! as it was until then, and an empty line stand before the reply; an older
+//! supervisor does not know that word and does nothing.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -39,6 +41,8 @@ pub(crate) enum Request<'a> {
     /// The signal's number as text, if one was given.
     Kill(Option<&'a [u8]>),
     Status,
+    /// The state first, then this request.
+    Report(&'a [u8]),
     ReopenTranscript,
     Help,
     Empty,
@@ -51,6 +55,7 @@ pub(crate) const REQUESTS: &[(&str, &str)] = &[
     ("help", "this list"),
     ("kill [number]", "send a signal to the program, SIGTERM by default"),
     ("reopen_transcript", "reopen the transcript and the event log"),
+    ("report command", "the state first; command is one that takes wait"),
     ("restart [wait]", "stop the program and start it again"),
     ("start [wait]", "start the program if it is not running"),
     ("status", "report the state, one key=value a line"),
@@ -64,6 +69,7 @@ impl<'a> Request<'a> {
         let mut words =
             line.split(|byte| byte.is_ascii_whitespace()).filter(|word| !word.is_empty());
         let Some(command) = words.next() else { return Request::Empty };
+        let rest = line.trim_ascii_start().get(command.len()..).unwrap_or(&[]);
         let argument = words.next();
         let hold = if argument == Some(b"wait") { Hold::UntilDone } else { Hold::No };
         match command {
@@ -74,10 +80,18 @@ impl<'a> Request<'a> {
             b"wait" => Request::Wait,
             b"kill" => Request::Kill(argument),
             b"status" => Request::Status,
+            b"report" if Request::is_held(rest) => Request::Report(rest),
             b"reopen_transcript" => Request::ReopenTranscript,
             b"help" => Request::Help,
             other => Request::Unknown(other),
         }
+    }
+
+    /// Whether this line is a request whose reply may come later.
+    fn is_held(line: &[u8]) -> bool {
+        use Request::{Exit, Restart, Start, Stop};
+        !line.trim_ascii_start().starts_with(b"report")
+            && matches!(Request::parse(line), Start(_) | Stop(_) | Restart(_) | Exit(_))
     }
 }
 
@@ -322,6 +336,14 @@ mod tests {
         assert_eq!(Request::parse(b" \t"), Request::Empty);
         assert_eq!(Request::parse(b"\xff\xfe x"), Request::Unknown(b"\xff\xfe"));
         assert_eq!(Request::parse(b"STATUS"), Request::Unknown(b"STATUS"));
+    }
+
+    #[test]
+    fn only_what_can_be_waited_for_is_reported_before() {
+        assert_eq!(Request::parse(b" report  stop wait\r"), Request::Report(b"  stop wait\r"));
+        for line in [&b"report"[..], b"report status", b"report wait", b"report report stop"] {
+            assert_eq!(Request::parse(line), Request::Unknown(b"report"));
+        }
     }
 
     #[test]

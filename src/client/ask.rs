@@ -164,12 +164,63 @@ impl Client {
         exit::UNCLEAR
     }
 
+    /// The state of the supervisor, and the wait for what it was asked to do then.
+    /// No wait where it only told its state: an older one has to be asked anew.
+    pub(super) fn hold_reported(
+        &self,
+        line: &str,
+        limit: Option<Duration>,
+    ) -> Result<Option<(Status, Option<Wait>)>, Exit> {
+        let Ok(mut watcher) = Watcher::new(None) else { return Ok(None) };
+        let end = watcher.began.after(ANSWER_LIMIT);
+        loop {
+            watcher.limit_to(ANSWER_LIMIT);
+            let Some(mut lines) = self.send(&format!("report {line}"))? else { return Ok(None) };
+            match read_report(&mut lines, &mut watcher) {
+                Reported::State(status) => {
+                    self.warn_of_other_program(&status);
+                    let wait = self.hold_on(lines, watcher, line, limit)?;
+                    return Ok(Some((status, wait)));
+                }
+                Reported::Nothing => return Ok(self.status()?.map(|status| (status, None))),
+                Reported::Ended(Woken::TimedOut) => return Err(self.silent()),
+                Reported::Ended(Woken::Interrupted) => return Err(self.interrupted()),
+                Reported::Ended(Woken::Ready) => {}
+            }
+            if clock::monotonic() > end {
+                return Err(self.puzzled(&[]));
+            }
+            let _ = poll::poll(&mut [], Some(PAUSE));
+        }
+    }
+
+    /// As `hold`, where that was not waited for already.
+    pub(super) fn hold_unless(
+        &self,
+        waited: Option<Wait>,
+        line: &str,
+        limit: Option<Duration>,
+    ) -> Result<Option<Wait>, Exit> {
+        waited.map_or_else(|| self.hold(line, limit), |wait| Ok(Some(wait)))
+    }
+
     /// Sends `line` and waits for its outcome; a dot for each full second. Now and
     /// then it is looked whether the supervisor still answers.
     pub(super) fn hold(&self, line: &str, limit: Option<Duration>) -> Result<Option<Wait>, Exit> {
-        let began = clock::monotonic();
-        let Ok(mut watcher) = Watcher::new(None) else { return Ok(None) };
-        let Some(mut lines) = self.send(line)? else { return Ok(None) };
+        let Ok(watcher) = Watcher::new(None) else { return Ok(None) };
+        let Some(lines) = self.send(line)? else { return Ok(None) };
+        self.hold_on(lines, watcher, line, limit)
+    }
+
+    /// Waits for the outcome of what was sent.
+    fn hold_on(
+        &self,
+        mut lines: Lines,
+        mut watcher: Watcher,
+        line: &str,
+        limit: Option<Duration>,
+    ) -> Result<Option<Wait>, Exit> {
+        let began = watcher.began;
         loop {
             let left = limit.map(|limit| began.after(limit).since(clock::monotonic()));
             watcher.limit_to(left.unwrap_or(LOOK_INTERVAL).min(LOOK_INTERVAL));
@@ -250,16 +301,48 @@ fn is_turned_away(reply: &[u8]) -> bool {
     line == ControlReply::Superseded.to_string().as_bytes()
 }
 
-/// Reads a held reply up to its outcome, or to the watcher's limit.
-fn read_held(lines: &mut Lines, watcher: &mut Watcher) -> Held {
-    let mut outcome = None;
+/// What came before the reply proper.
+enum Reported {
+    State(Status),
+    /// No state: the other end is older, or no supervisor at all.
+    Nothing,
+    /// It has not heard us, or our patience has ended.
+    Ended(Woken),
+}
+
+fn read_report(lines: &mut Lines, watcher: &mut Watcher) -> Reported {
+    let mut report = String::new();
     loop {
-        match watcher.wait(Some(&lines.stream)) {
+        match watcher.wait_quietly(&lines.stream) {
             Woken::Ready => {}
-            Woken::Interrupted => return Held::Interrupted,
-            Woken::TimedOut => return outcome.map_or(Held::TimedOut, Held::Outcome),
+            ended => return Reported::Ended(ended),
         }
         let at_end = lines.read_some().is_err();
+        while let Some(line) = lines.next() {
+            lines.heard = true;
+            match Line::parse(&line) {
+                Line::Other("") => {
+                    let status = Status::parse(report.as_bytes());
+                    return status.map_or(Reported::Nothing, Reported::State);
+                }
+                Line::Other(text) if report.len() < LONGEST_REPLY => {
+                    lines.turned_away |= is_turned_away(text.as_bytes());
+                    report.extend([text, "\n"]);
+                }
+                _ => return Reported::Nothing,
+            }
+        }
+        if at_end {
+            let unheard = lines.turned_away || !lines.heard && lines.received.is_empty();
+            return if unheard { Reported::Ended(Woken::Ready) } else { Reported::Nothing };
+        }
+    }
+}
+
+/// Reads a held reply up to its outcome, or to the watcher's limit.
+fn read_held(lines: &mut Lines, watcher: &mut Watcher) -> Held {
+    let (mut outcome, mut at_end) = (None, false);
+    loop {
         while let Some(line) = lines.next() {
             lines.heard = true;
             match Line::parse(&line) {
@@ -282,6 +365,11 @@ fn read_held(lines: &mut Lines, watcher: &mut Watcher) -> Held {
         }
         if at_end || matches!(outcome, Some(Outcome::Up(_) | Outcome::Late)) {
             return outcome.map_or(Held::Closed, Held::Outcome);
+        }
+        match watcher.wait(Some(&lines.stream)) {
+            Woken::Ready => at_end = lines.read_some().is_err(),
+            Woken::Interrupted => return Held::Interrupted,
+            Woken::TimedOut => return outcome.map_or(Held::TimedOut, Held::Outcome),
         }
     }
 }
@@ -369,13 +457,26 @@ impl Watcher {
         }
     }
 
+    /// Without dots.
+    fn wait_quietly(&mut self, stream: &UnixStream) -> Woken {
+        loop {
+            if let Some(woken) = self.wait_once(Some(stream), None) {
+                return woken;
+            }
+        }
+    }
+
     /// None when nothing but time has passed.
     fn wait_for(&mut self, stream: Option<&UnixStream>, at: Option<Mono>) -> Option<Woken> {
+        self.wait_once(stream, self.next_dot().into_iter().chain(at).min())
+    }
+
+    fn wait_once(&mut self, stream: Option<&UnixStream>, at: Option<Mono>) -> Option<Woken> {
         let now = clock::monotonic();
         if self.end.is_some_and(|end| end <= now) {
             return Some(Woken::TimedOut);
         }
-        let next = self.next_dot().into_iter().chain(self.end).chain(at).min();
+        let next = self.end.into_iter().chain(at).min();
         let readable = stream.map_or(Watch::IDLE, |stream| Watch::readable(stream.as_fd()));
         let mut watches = [readable, Watch::readable(self.signals.fd())];
         let _ = poll::poll(&mut watches, next.map(|next| next.since(now)));

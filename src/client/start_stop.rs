@@ -18,6 +18,8 @@ use crate::vocabulary::{Pid, Signal};
 /// What a client waits beyond the supervisor's own limits, so that the truth
 /// comes from there if it comes at all.
 const MARGIN: Duration = Duration::from_secs(15);
+const STOP: &str = "stop wait\n";
+const RESTART: &str = "restart wait\n";
 /// How many supervisors may vanish under one `restart`.
 const RESTARTS: usize = 5;
 
@@ -114,13 +116,15 @@ pub(super) fn stop(client: &mut Client, _arguments: &[OsString]) -> Exit {
 }
 
 fn stop_program(client: &Client) -> Result<Exit, Exit> {
-    let Some(status) = client.status()? else { return stop_without_supervisor(client) };
+    let Some((status, wait)) = client.hold_reported(STOP, client.stop_limit())? else {
+        return stop_without_supervisor(client);
+    };
     let old = status.program;
     if old.is_none() && !status.should_be_up {
         client.say(&Say::ProgramNotRunning);
         return Ok(exit::DONE);
     }
-    let wait = match client.hold("stop wait\n", client.stop_limit())? {
+    let wait = match client.hold_unless(wait, STOP, client.stop_limit())? {
         Some(wait) if wait.held == Held::Closed => {
             client.poll_until(client.stop_limit(), |status| {
                 let gone = program_of(status).is_none() || program_of(status) != old;
@@ -144,7 +148,7 @@ fn stop_without_supervisor(client: &Client) -> Result<Exit, Exit> {
     }
     let words = client.program_words(&[])?;
     client.launch(&words, client.start_limit(), Purpose::Stop)?;
-    let wait = client.hold("stop wait\n", client.stop_limit())?;
+    let wait = client.hold(STOP, client.stop_limit())?;
     let wait = wait.unwrap_or(Wait::NOBODY);
     match client.remains_after(&wait)? {
         Survivor::Program(pid) => {
@@ -167,22 +171,25 @@ pub(super) fn restart(client: &mut Client, arguments: &[OsString]) -> Exit {
 /// what it leaves running is restarted too, and is not taken for the new program.
 fn restart_program(client: &Client, arguments: &[OsString]) -> Result<Exit, Exit> {
     for _ in 0..RESTARTS {
-        let status = client.status()?;
-        let old = match &status {
+        let limit = client.stop_limit().map(|limit| limit.saturating_add(client.start_limit()));
+        let (old, wait) = match client.hold_reported(RESTART, limit)? {
+            Some((status, wait)) => (status.program, wait),
             None if client.settings.daemon.0 => match client.take_over()? {
-                Ok(survivor) => survivor,
+                Ok(survivor) => (survivor, None),
                 Err(wait) => return Ok(client.started(&wait, Say::Restarted)),
             },
-            _ => program_of(status.as_ref()),
+            None => (None, None),
         };
-        let Some(old) = old else { break };
-        let limit = client.stop_limit().map(|limit| limit.saturating_add(client.start_limit()));
-        let wait = match client.hold("restart wait\n", limit)? {
+        if old.is_none() && wait.is_none() {
+            break;
+        }
+        let wait = match client.hold_unless(wait, RESTART, limit)? {
             None | Some(Wait { held: Held::Refused, .. }) => continue,
-            Some(wait) if wait.held == Held::Closed => poll_for_start(client, Some(old))?,
+            Some(wait) if wait.held == Held::Closed => poll_for_start(client, old)?,
             Some(wait) => wait,
         };
-        return Ok(client.started(&wait, Say::Restarted));
+        // Where nothing ran, to restart is to start.
+        return Ok(client.started(&wait, old.map_or(Say::Started, |_| Say::Restarted)));
     }
     start_program(client, arguments)
 }
@@ -323,7 +330,7 @@ impl Client {
         }
     }
 
-    fn interrupted(&self) -> Exit {
+    pub(super) fn interrupted(&self) -> Exit {
         print_line(&"^C");
         exit::INTERRUPTED
     }

@@ -94,7 +94,14 @@ pub(crate) const READERS: [Reader; 7] = [
 pub(crate) const REQUESTS: Reader = Reader {
     name: "request",
     read: request,
-    corpus: &[b"start wait\n", b"kill 15\r\n", b"status\n", b" \t stop  wait x\n", b"help\n"],
+    corpus: &[
+        b"start wait\n",
+        b"kill 15\r\n",
+        b"status\n",
+        b" \t stop  wait x\n",
+        b"help\n",
+        b"report stop wait\n",
+    ],
     per_byte: 0,
     for_itself: 0,
 };

@@ -154,6 +154,10 @@ impl Answer for Core {
                 let _ = write!(reply, "{}", self.report());
                 return After::Close;
             }
+            Request::Report(line) => {
+                let _ = writeln!(reply, "{}", self.report());
+                return self.answer(Request::parse(line), uid, reply);
+            }
             Request::ReopenTranscript => {
                 self.reopen();
                 return After::Close;

@@ -20,9 +20,18 @@ pub(crate) const PIPE_BUF: usize = libc::PIPE_BUF;
 
 /// A pipe whose ends do not outlive an exec.
 pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    pipe_with(libc::O_CLOEXEC)
+}
+
+/// The same, and neither end ever waits.
+pub(crate) fn nonblocking_pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    pipe_with(libc::O_CLOEXEC | libc::O_NONBLOCK)
+}
+
+fn pipe_with(flags: libc::c_int) -> io::Result<(OwnedFd, OwnedFd)> {
     let mut ends: [RawFd; 2] = [-1; 2];
     // SAFETY: `ends` has room for the two descriptors that the call writes.
-    check(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) })?;
+    check(unsafe { libc::pipe2(ends.as_mut_ptr(), flags) })?;
     // SAFETY: the call succeeded, so ends[0] is open and nobody else's.
     let read = unsafe { OwnedFd::from_raw_fd(ends[0]) };
     // SAFETY: the call succeeded, so ends[1] is open and nobody else's.

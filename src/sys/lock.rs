@@ -13,6 +13,9 @@ use crate::vocabulary::Pid;
 /// Takes the whole-directory lock that serialises launches, waiting at most
 /// `limit`. It is released when every copy of the descriptor is closed.
 pub(crate) fn lock_directory(directory: &File, limit: Duration) -> io::Result<()> {
+    if try_lock_directory(directory) {
+        return Ok(());
+    }
     let _alarm = Alarm::after(limit)?;
     // SAFETY: flock takes two integers and touches no memory.
     check(unsafe { libc::flock(directory.as_raw_fd(), libc::LOCK_EX) }).map(drop)

@@ -192,8 +192,8 @@ pub(crate) fn fork_held(
     session: Session,
 ) -> io::Result<Held> {
     let (gate_read, gate_write) = descriptor::pipe()?;
-    let (outcome_read, outcome_write) = descriptor::pipe()?;
-    descriptor::set_nonblocking(outcome_read.as_fd())?;
+    // Four bytes into an empty pipe need no waiting.
+    let (outcome_read, outcome_write) = descriptor::nonblocking_pipe()?;
     let blocked = signal::AllBlocked::now();
     match process::fork()? {
         Fork::Parent(pid) => {
