@@ -242,6 +242,30 @@ fn a_client_that_lost_its_seat_asks_again() {
     sandbox.zd(&["stop"]).exits(0).says("daemon process stopped\n");
 }
 
+/// A supervisor of an earlier version tells its state only when asked for it
+/// alone, and must not have done anything before.
+#[test]
+fn a_supervisor_that_does_not_report_is_asked_for_its_state() {
+    let sandbox = Sandbox::with_runner("program sleep 1000");
+    let (told, asked) = std::sync::mpsc::channel();
+    impostor_asked(&sandbox, move |stream, request| {
+        let reply: &[u8] = match request {
+            b"status\n" => b"should_be_up=1\napplication=4242424\n",
+            b"stop wait\n" => b"Sent SIGTERM\noutcome=down\n",
+            b"restart wait\n" => b"Application will be restarted\noutcome=up 4242425\n",
+            _ => b"Unknown command 'report'; 'help' for a list\n",
+        };
+        let _ = told.send(String::from_utf8_lossy(request).into_owned());
+        let _ = stream.write_all(reply);
+    });
+    sandbox.zd(&["restart"]).exits(0).says("daemon process restarted, pid=4242425\n");
+    sandbox.zd(&["stop"]).exits(0).says("daemon process stopped\n");
+    let each = |command: &str| {
+        [format!("report {command} wait\n"), "status\n".into(), format!("{command} wait\n")]
+    };
+    assert_eq!(asked.try_iter().collect::<Vec<_>>(), [each("restart"), each("stop")].concat());
+}
+
 /// "bounded": an outcome is one, however often it is told.
 #[test]
 fn an_outcome_told_for_ever_ends_the_wait() {

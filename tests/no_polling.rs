@@ -117,6 +117,24 @@ fn a_waiting_client_sits_in_poll() {
     assert!(polls <= dots + 4, "{polls} polls for {dots} dots in {trace}");
 }
 
+/// "Asks and waits over one connection": the state comes with the answer.
+#[test]
+fn a_restart_and_a_stop_take_one_connection() {
+    let sandbox = Sandbox::started("program sleep 1000\nsettle-time 0");
+    if !can_trace(&sandbox) {
+        sandbox.stop(&["app.conf"]);
+        return skip("needs strace");
+    }
+    let strace = ["-qq", "-o", "trace", "-e", "trace=connect"];
+    for action in ["restart", "stop"] {
+        let mut command = sandbox.command("strace");
+        command.args(strace).arg(binary()).args(["-C", "app.conf", action]);
+        Background::of(&mut command).output().exits(0);
+        assert_eq!(count(&sandbox.read("trace"), "connect("), 1, "{action}");
+    }
+    sandbox.stop(&["app.conf", "trace"]);
+}
+
 /// A program that says something, fails and is started again, whatever happens
 /// to it; with a log of everything.
 const BUSY: &str = "\
