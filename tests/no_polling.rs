@@ -120,7 +120,7 @@ fn a_waiting_client_sits_in_poll() {
 /// "Asks and waits over one connection": the state comes with the answer.
 #[test]
 fn a_restart_and_a_stop_take_one_connection() {
-    let sandbox = Sandbox::started("program sleep 1000\nsettle-time 0");
+    let sandbox = Sandbox::started("program sleep 1000");
     if !can_trace(&sandbox) {
         sandbox.stop(&["app.conf"]);
         return skip("needs strace");

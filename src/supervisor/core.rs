@@ -145,7 +145,7 @@ impl Core {
         // program, one that dies later leaves a recorded one.
         let record = self.claim.keep_record();
         let held = record.and_then(|_| {
-            let held = spawn::fork_held(&self.recipe.command, streams, session)?;
+            let held = spawn::take_in_held(&self.recipe.command, streams, session)?;
             self.claim.set_program(Some(held.pid))?;
             Ok(held)
         });

@@ -13,6 +13,7 @@ pub(crate) mod environment;
 pub(crate) mod heap;
 pub(crate) mod identity;
 pub(crate) mod lock;
+mod lodger;
 pub(crate) mod memory;
 pub(crate) mod place;
 pub(crate) mod poll;

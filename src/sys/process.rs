@@ -4,7 +4,7 @@ use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
-use super::{check, retry};
+use super::{check, lodger, retry};
 use crate::vocabulary::{Ended, Pid, Signal};
 
 pub(crate) enum Fork {
@@ -93,7 +93,10 @@ pub(crate) fn reap() -> Reaped {
     // SAFETY: `status` is valid for writes for the length of the call.
     let result = retry(|| unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG) });
     match result.map(Pid::new) {
-        Ok(Some(pid)) => Reaped::Child(pid, ended(status)),
+        Ok(Some(pid)) => {
+            lodger::left(pid);
+            Reaped::Child(pid, ended(status))
+        }
         Ok(None) => Reaped::NoneEnded,
         Err(_) => Reaped::NoChildren,
     }
