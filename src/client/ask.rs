@@ -315,7 +315,7 @@ fn read_report(lines: &mut Lines, watcher: &mut Watcher) -> Reported {
     loop {
         match watcher.wait_quietly(&lines.stream) {
             Woken::Ready => {}
-            ended => return Reported::Ended(ended),
+            ended @ (Woken::Interrupted | Woken::TimedOut) => return Reported::Ended(ended),
         }
         let at_end = lines.read_some().is_err();
         while let Some(line) = lines.next() {
@@ -329,7 +329,9 @@ fn read_report(lines: &mut Lines, watcher: &mut Watcher) -> Reported {
                     lines.turned_away |= is_turned_away(text.as_bytes());
                     report.extend([text, "\n"]);
                 }
-                _ => return Reported::Nothing,
+                Line::Note(_) | Line::Error(_) | Line::Outcome(_) | Line::Other(_) => {
+                    return Reported::Nothing;
+                }
             }
         }
         if at_end {

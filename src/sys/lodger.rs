@@ -59,3 +59,47 @@ pub(super) fn left(pid: Pid) {
         unsafe { libc::madvise(STACK.0.get().cast(), ROOM, libc::MADV_DONTNEED) };
     }
 }
+
+#[cfg(all(test, target_arch = "x86_64"))]
+mod tests {
+    use super::*;
+    use crate::sys::{descriptor, process, signal};
+    use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+    use std::sync::atomic::AtomicBool;
+
+    static SEEN: AtomicBool = AtomicBool::new(false);
+
+    #[derive(Clone, Copy)]
+    struct Plan {
+        gate: RawFd,
+        ours: RawFd,
+    }
+
+    extern "C" fn tell_and_leave(plan: *mut c_void) -> c_int {
+        // SAFETY: it is the copy of the plan.
+        let plan = unsafe { *plan.cast::<Plan>() };
+        // SAFETY: a copy of the number, which nobody else uses in this process.
+        unsafe { libc::close(plan.ours) };
+        // SAFETY: inherited, and open for as long as this process lives.
+        let gate = unsafe { BorrowedFd::borrow_raw(plan.gate) };
+        let _ = descriptor::read(gate, &mut [0]);
+        SEEN.store(true, Ordering::SeqCst);
+        process::exit_now(0)
+    }
+
+    #[test]
+    fn a_lodger_lives_in_our_memory_and_there_is_one_at_a_time() {
+        let (read, write) = descriptor::pipe().expect("a pipe");
+        let plan = Plan { gate: read.as_fd().as_raw_fd(), ours: write.as_fd().as_raw_fd() };
+        let blocked = signal::AllBlocked::now();
+        let pid = take_in(tell_and_leave, plan).expect("the place").expect("a child");
+        assert!(take_in(tell_and_leave, plan).is_none());
+        drop(blocked);
+        assert!(!SEEN.load(Ordering::SeqCst));
+        drop(write);
+        process::wait_for(pid).expect("its end");
+        assert!(SEEN.load(Ordering::SeqCst));
+        left(pid);
+        assert_eq!(LODGER.load(Ordering::SeqCst), 0);
+    }
+}

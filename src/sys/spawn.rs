@@ -2,7 +2,8 @@
 //! no caught or blocked signal, a session of its own where asked for. Between
 //! fork and exec only async-signal-safe calls are made: close, setsid, dup2,
 //! sigaction, sigprocmask, read, execve, write, _exit. Everything that needs
-//! memory is prepared before.
+//! memory is prepared before. The program's child is a `lodger`, the others'
+//! have a copy of our memory.
 
 use std::ffi::{CString, OsString};
 use std::io;
@@ -307,9 +308,10 @@ fn become_program(plan: &Plan) -> ! {
         let _ = process::start_session();
     }
     signal::reset_caught();
-    // SAFETY: the child inherited both descriptors, and nobody closes them here.
-    let (gate, outcome) =
-        unsafe { (BorrowedFd::borrow_raw(plan.gate), BorrowedFd::borrow_raw(plan.outcome)) };
+    // SAFETY: the child inherited it, and nobody closes it here.
+    let gate = unsafe { BorrowedFd::borrow_raw(plan.gate) };
+    // SAFETY: as above.
+    let outcome = unsafe { BorrowedFd::borrow_raw(plan.outcome) };
     let mut go = [0];
     if !descriptor::read(gate, &mut go).is_ok_and(|count| count == 1) {
         process::exit_now(CANNOT_EXECUTE);
