@@ -138,7 +138,7 @@ impl Output {
         match self.copy_chunks(TURN_CHUNKS, &mut change) {
             Ok(taken) => {
                 self.rhythm.took(now, taken);
-                self.follow_rhythm(taken.more);
+                self.follow_rhythm(taken);
             }
             Err(_) => self.rhythm.rest(now),
         }
@@ -156,20 +156,31 @@ impl Output {
         change
     }
 
-    /// Uses more while there is load, and nothing while there is no output.
-    fn follow_rhythm(&mut self, more: bool) {
-        let busy = more || !self.rhythm.is_watching();
-        let wanted = self.grown && !self.rhythm.is_quiet() || busy;
-        if wanted != self.grown {
-            // Tried once in a burst, whether the user may have so much or not.
-            self.grown = wanted;
-            let size = if wanted { LARGE_PIPE } else { USUAL_PIPE };
-            self.pipe_size =
-                descriptor::resize_pipe(self.reader.as_fd(), size).unwrap_or(USUAL_PIPE);
-        }
+    /// Uses more while there is load, and nothing while there is no output. What
+    /// waits in the pipe has to fit into the transcript as soon as there is room
+    /// for something, so while that takes nothing, little is left to wait.
+    fn follow_rhythm(&mut self, taken: Taken) {
+        let busy = taken.more || !self.rhythm.is_watching();
+        let loaded = self.grown && !self.rhythm.is_quiet() || busy;
+        self.resize_pipe(loaded && !taken.unsettled);
         if self.rhythm.is_quiet() {
             self.staging.give_back();
         }
+    }
+
+    fn resize_pipe(&mut self, grown: bool) {
+        if grown == self.grown {
+            return;
+        }
+        let size = if grown { LARGE_PIPE } else { USUAL_PIPE };
+        match descriptor::resize_pipe(self.reader.as_fd(), size) {
+            Ok(size) => self.pipe_size = size,
+            // It holds too much just now.
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy => return,
+            Err(_) => self.pipe_size = USUAL_PIPE,
+        }
+        // Tried once in a burst, whether the user may have so much or not.
+        self.grown = grown;
     }
 
     fn copy_chunks(&mut self, most: usize, change: &mut Change) -> io::Result<Taken> {
