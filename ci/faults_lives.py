@@ -7,6 +7,7 @@ supervisor that was killed is gone, and may leave its files for the next `start`
 to remove stays until then. Every later command succeeds, and every answer at any time is true.
 """
 import os
+import re
 import select
 import shutil
 import signal
@@ -52,6 +53,15 @@ exec 3<>{box}/never
 read -r _ <&3
 """
 STRAYS = "/bin/sh {box}/stray &\nsetsid /bin/sh {box}/far-stray &\n"
+LINES = 20000
+# Numbered lines, one by one and then more than a pipe holds; not of the program that is started in the end.
+WRITES = """[ -e {box}/quiet ] || {{
+    for number in $(seq 1 20); do echo "$$ line $number"; done
+    seq -f "$$ line %.0f" 21 {lines}
+}}
+""".replace("{lines}", str(LINES))
+# What the transcript says where a write was not possible.
+MISSING = re.compile(r"\nzdaemon: (\d+) bytes of output are missing here\n")
 STRAY = "trap '' TERM\nexec 3<>{box}/never\nread -r _ <&3\n"
 
 
@@ -204,6 +214,7 @@ class Life:
             raise Violation(f"untrue: nothing runs after {what}")
         if status == 0 and word == "restart" and program == old:
             raise Violation(f"untrue: still {old} after {what}")
+        self.listen()
         if status == 0 and not self.struck and supervisor is None:
             raise Violation(f"untrue: no supervisor after {what}")
         if status == 0 and f"pid={program}" not in said and not self.strikes_the_program():
@@ -252,12 +263,54 @@ class Life:
     def strikes_the_program(self):
         return self.struck and self.fault.role.startswith("child")
 
+    # --- what a program writes
+
+    def writes_its_lines(self):
+        """Ends when each line is in the transcript, or the supervisor has been killed before."""
+        said = [f"{self.box}/said-up", f"{self.box}/log/transcript"]
+
+        def done():
+            self.listen()
+            up, text = (open(path, errors="replace").read() if os.path.exists(path) else "" for path in said)
+            return self.killed_now() or (up and self.mistake_in(text, up.split()) is None)
+
+        self.orphans.wait(5, done)
+
+    def falls_silent(self):
+        with open(f"{self.box}/quiet", "w"):
+            pass
+
+    def killed_now(self):
+        return self.struck and self.fault.kills() and self.settled()[0] is None
+
+    def lines_are_whole(self):
+        """Of each program: every line once and in order, and what is missing is counted to the byte."""
+        with open(f"{self.box}/log/transcript", errors="replace") as file:
+            text = file.read()
+        with open(f"{self.box}/said-up") as file:
+            mistake = self.mistake_in(text, file.read().split())
+        if mistake:
+            raise Violation(f"output: {mistake}")
+        if (not self.struck or self.fault.kills()) and MISSING.search(text):
+            raise Violation(f"output: {MISSING.search(text).group()!r}")
+
+    def mistake_in(self, text, programs):
+        wanted, at = "".join(lines_of(pid) for pid in programs), 0
+        # A program before them may not have come so far.
+        begin = text.find(f"{programs[0]} line 1\n") if programs else -1
+        pieces = MISSING.split(text[max(begin, 0):])
+        for piece, missing in zip(pieces[::2], [*pieces[1::2], 0]):
+            if wanted[at:at + len(piece)] != piece:
+                return f"not {wanted[at:at + 40]!r} at {at} of {len(wanted)} bytes but {piece[:40]!r}"
+            at += len(piece) + int(missing)
+        return None if at == len(wanted) else f"{at} bytes are accounted for of {len(wanted)}"
+
     # --- afterwards
 
     def may_leave_strays(self):
         """A process that has left its session and lost its parents is found by nobody but the subreaper that it comes
         to: not where the kernel refused us that, and not by the next supervisor after a kill."""
-        return self.struck and (self.fault.name == "prctl" or self.fault.action == "kill")
+        return self.struck and (self.fault.name == "prctl" or self.fault.kills())
 
     def leaves_nothing(self):
         left = sorted(os.listdir(f"{self.box}/run"))
@@ -304,7 +357,7 @@ class Life:
                             raise Violation(f"output lost: of {pid} in {text!r}")
 
     def may_lose_output(self):
-        return self.struck and self.fault.name in ("write", "writev") and self.fault.action != "kill"
+        return self.struck and self.fault.name in ("write", "writev") and not self.fault.kills()
 
     def clean_up(self):
         for _ in range(50):
@@ -320,6 +373,10 @@ class Life:
             os.close(self.telling)
         self.orphans.ended.clear()
         shutil.rmtree(self.box)
+
+
+def lines_of(program):
+    return "".join(f"{program} line {number}\n" for number in range(1, LINES + 1)) + f"up {program}\n"
 
 
 def answer(supervisor, program):
@@ -382,6 +439,17 @@ def strays(life):
     life.stops()
 
 
+def writes(life):
+    life.brings_up("start", traced=True)
+    life.writes_its_lines()
+    # Takes the program over, if the supervisor was killed.
+    life.brings_up("start")
+    life.writes_its_lines()
+    life.falls_silent()
+    life.stops()
+    life.lines_are_whole()
+
+
 def bare(life):
     life.brings_up("start", traced=True)
     life.stops()
@@ -399,7 +467,10 @@ BROKEN = {
     "two": "case $3 in restart) /bin/sh {box}/program & ;; esac",
     "files left": "case $3 in stop) echo >{box}/run/left ;; esac",
     "output lost": "case $3 in stop) echo 1 >>{box}/said-up ;; esac",
+    "output:": "case $3 in stop) echo up again >>{box}/log/transcript ;; esac",
 }
+# In which life, if not in the plain one.
+BROKEN_IN = {"output:": "writes"}
 
 LIVES = {
     "plain": (plain, FILES, ""),
@@ -408,6 +479,7 @@ LIVES = {
     "adopted-ends": (adopted_ends, FILES, ""),
     "stops-orphan": (stops_orphan, FILES, ""),
     "strays": (strays, FILES, STRAYS),
+    "writes": (writes, FILES, WRITES),
     "bare": (bare, "", ""),
 }
 

@@ -1,6 +1,7 @@
 """What happens if exactly one system call of exactly one process goes wrong? Runs a command under ptrace, tells the
 processes of a launch apart (client, supervisor, and the supervisor's children until their exec), counts the calls of
-each by name, and strikes once: an error instead of the call, a short transfer, or SIGKILL before it. Judges nothing.
+each by name, and strikes once: an error instead of the call, a short transfer, or SIGKILL before it or just after it,
+before the next instruction. Judges nothing.
 
 strace can inject as well, but counts in every process alike: a fault for the third write of the supervisor would hit
 the client's third write first. And it never runs a call whose error it reports, while a close that fails has closed.
@@ -155,6 +156,9 @@ CALLS = {
 }
 # Calls that may move fewer bytes than asked for.
 SHORT = ("read", "write", "pread64", "pwrite64", "sendto", "recvfrom")
+# Calls whose success is noted in memory that outlives the process: a kill between the two differs from one before the
+# next call.
+NOTED = ("write", "splice")
 # Whom a fault is meant for that has struck.
 NOBODY = "nobody"
 # These do their work whatever they return.
@@ -168,7 +172,8 @@ def name_of(number):
 def actions_on(name):
     """All that can happen to a call of this name."""
     errors = next((errors for known, errors in CALLS.values() if known == name), "")
-    return ["kill"] + [f"error={e}" for e in errors.split()] + (["short"] if name in SHORT else [])
+    kills = ["kill"] + (["kill-after"] if name in NOTED else [])
+    return kills + [f"error={e}" for e in errors.split()] + (["short"] if name in SHORT else [])
 
 
 class Fault:
@@ -176,6 +181,9 @@ class Fault:
 
     def __init__(self, role, name, action, when):
         self.role, self.name, self.action, self.when = role, name, action, when
+
+    def kills(self):
+        return self.action.startswith("kill")
 
     @staticmethod
     def parse(text):
@@ -198,7 +206,7 @@ def ptrace(request, pid, address=0, data=0):
 
 class Process:
     def __init__(self, role):
-        self.role, self.counts, self.error = role, {}, None
+        self.role, self.counts, self.error, self.dies = role, {}, None, False
 
 
 class Tracer:
@@ -295,6 +303,8 @@ class Tracer:
         info = (ctypes.c_uint64 * 11)()
         ptrace(GET_SYSCALL_INFO, pid, ctypes.sizeof(info), ctypes.addressof(info))
         kind = info[0] & 0xFF
+        if kind == EXIT and process.dies:
+            return self.kill(pid)
         if kind == EXIT and process.error is not None:
             ptrace(POKEUSER, pid, RAX, -process.error & (1 << 64) - 1)
             return self.struck(pid)
@@ -320,9 +330,10 @@ class Tracer:
     def strike(self, pid, process, name):
         action = self.fault.action
         if action == "kill":
-            self.say("struck")
-            os.kill(pid, signal.SIGKILL)
-            self.fault.role = NOBODY
+            self.kill(pid)
+        elif action == "kill-after":
+            process.dies = True
+            self.resume(pid)
         elif action == "short":
             ptrace(POKEUSER, pid, RDX, 1)
             self.struck(pid)
@@ -331,6 +342,11 @@ class Tracer:
             if name not in DONE_ANYWAY:
                 ptrace(POKEUSER, pid, ORIG_RAX, (1 << 64) - 1)
             self.resume(pid)
+
+    def kill(self, pid):
+        self.say("struck")
+        os.kill(pid, signal.SIGKILL)
+        self.fault.role = NOBODY
 
     def struck(self, pid):
         self.say("struck")
