@@ -15,9 +15,10 @@ fn timeouts_longer_than_time_overflow_nothing() {
     );
     sandbox.script(
         "program",
-        "trap 'touch termed; [ ! -e obey ] || exit 0' TERM\nwhile :; do sleep 0.02; done",
+        "trap 'touch termed; [ ! -e obey ] || exit 0' TERM\necho $$ >up\nwhile :; do sleep 0.02; done",
     );
     let program = sandbox.zd(&["start"]).exits(0).pid();
+    assert_eq!(sandbox.wait_for_number("up"), program);
     let supervisor = sandbox.supervisor();
     let restart = sandbox.zd_background(&["restart"]);
     wait_until("it is told to stop", || sandbox.path("termed").exists());
@@ -27,7 +28,7 @@ fn timeouts_longer_than_time_overflow_nothing() {
     let next = restart.output().exits(0).pid();
     assert_eq!((sandbox.supervisor(), sandbox.program()), (supervisor, next));
     sandbox.file("obey", "");
-    sandbox.stop(&["app.conf", "obey", "program", "termed"]);
+    sandbox.stop(&["app.conf", "obey", "program", "termed", "up"]);
 }
 
 /// A machine that has been up for 68 years: its seconds no longer fit 31 bits.

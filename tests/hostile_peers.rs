@@ -20,7 +20,7 @@ fn impostor(sandbox: &Sandbox, mut reply: impl FnMut(&mut UnixStream) + Send + '
 }
 
 /// As above, for those to whom the request matters.
-fn impostor_asked(
+pub(crate) fn impostor_asked(
     sandbox: &Sandbox,
     mut reply: impl FnMut(&mut UnixStream, &[u8]) + Send + 'static,
 ) {

@@ -13,8 +13,10 @@ fn status_line(pid: i32, key: &str) -> String {
     line.map(str::trim).unwrap_or_else(|| panic!("no {key} in {text}")).to_string()
 }
 
-/// The open descriptors, with what they are.
-fn descriptors(pid: i32) -> Vec<(i32, String)> {
+/// The open descriptors, with what they are, of a process that waits for
+/// something: until then its loader may have a library open.
+pub(crate) fn descriptors(pid: i32) -> Vec<(i32, String)> {
+    wait_until("it sleeps", || status_line(pid, "State").starts_with('S'));
     let entries = fs::read_dir(format!("/proc/{pid}/fd")).expect("a living process").flatten();
     let mut found: Vec<(i32, String)> = entries
         .filter_map(|entry| {

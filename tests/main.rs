@@ -40,6 +40,8 @@ mod names;
 mod never_two;
 /// What nothing costs: no polling, no memory, seen through strace.
 mod no_polling;
+/// Supervisors of 5.2.1, and kernels that lack what we use.
+mod old_peers;
 /// The file that tells init scripts the supervisor's pid.
 mod pid_file;
 /// What other users plant where root writes.

@@ -132,8 +132,9 @@ fn a_start_that_fails_beside_a_survivor_does_not_lose_it() {
 #[test]
 fn a_stop_whose_supervisor_is_killed_meanwhile_still_stops_the_program() {
     let sandbox = Sandbox::with_runner("program ./program\nsettle-time 0\nstop-timeout 1");
-    sandbox.script("program", "trap 'echo got it >termed' TERM\nwhile :; do sleep 0.02; done");
+    sandbox.script("program", LISTENS);
     let program = sandbox.zd(&["start"]).exits(0).pid();
+    assert_eq!(sandbox.wait_for_number("up"), program);
     let supervisor = sandbox.supervisor();
     let stop = sandbox.background(&["-C", "app.conf", "stop"]);
     wait_until("it is told to stop", || sandbox.read("termed") == "got it\n");
@@ -141,8 +142,11 @@ fn a_stop_whose_supervisor_is_killed_meanwhile_still_stops_the_program() {
     let stop = stop.output().exits(0);
     assert!(stop.stdout.ends_with("\ndaemon process stopped\n"), "{stop:?}");
     assert!(!is_alive(program));
-    sandbox.assert_clean(&["app.conf", "program", "termed"]);
+    sandbox.assert_clean(&["app.conf", "program", "termed", "up"]);
 }
+
+/// Tells when it can be told to stop, and when it was.
+const LISTENS: &str = "trap 'echo got it >termed' TERM\necho $$ >up\nwhile :; do sleep 0.02; done";
 
 /// `restart` ends the old program, even if nobody has looked after it.
 #[test]
@@ -192,10 +196,11 @@ fn a_start_or_restart_while_the_supervisor_ends_makes_a_new_one() {
     let lines = LINES.replace("sleep 1000", "./program");
     let sandbox = Sandbox::with_runner(&lines);
     let body = "trap 'echo got it >termed; while [ ! -e go ]; do sleep 0.02; done; exit 1' TERM\n\
-                while :; do sleep 0.02; done";
+                echo $$ >up; while :; do sleep 0.02; done";
     sandbox.script("program", body);
     for command in ["start", "restart"] {
         let old = sandbox.zd(&["start"]).exits(0).pid();
+        wait_until("it listens", || sandbox.wait_for_number("up") == old);
         let supervisor = sandbox.supervisor();
         send_signal(supervisor, Signal::SIGTERM);
         wait_until("it is told to stop", || sandbox.read("termed") == "got it\n");
@@ -210,7 +215,7 @@ fn a_start_or_restart_while_the_supervisor_ends_makes_a_new_one() {
         fs::remove_file(sandbox.path("termed")).expect("the old one wrote it");
         fs::remove_file(sandbox.path("go")).expect("we wrote it");
     }
-    sandbox.assert_clean(&["app.conf", "event.log", "program"]);
+    sandbox.assert_clean(&["app.conf", "event.log", "program", "up"]);
 }
 
 /// "what it writes waits in the pipe until the next supervisor opens the other

@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 
 use crate::harness::{
     Output, Sandbox, binary, binary_for_all, count, exists, has_program, is_alive, is_root,
-    may_unshare, send_signal, skip, wait_for, wait_until,
+    may_unshare, send_signal, skip, wait_for, wait_until, without_forks,
 };
 use crate::start_stop::without_dots;
 
@@ -238,7 +238,7 @@ fn a_stray_of_another_user_is_named_and_waited_for() {
     if !is_root() || !exists(tool) {
         return skip("needs root, and setpriv to be two users");
     }
-    std::fs::copy(tool, &become_root).expect("a copy");
+    without_forks(|| std::fs::copy(tool, &become_root)).expect("a copy");
     std::fs::set_permissions(&become_root, Permissions::from_mode(0o4755)).expect("our copy");
     let body = "./become --reuid 0 --regid 0 --clear-groups \\\n\
                 sh -c 'echo $$ > roots; exec sleep 1001' &\nexec sleep 1000";

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use nix::sys::signal::Signal;
 
-use crate::harness::{Output, Sandbox, binary, is_root, send_signal, skip, wait_until};
+use crate::harness::{
+    Output, Sandbox, binary, is_root, send_signal, skip, wait_until, without_forks,
+};
 
 /// Whom every system has.
 const NOBODY: u32 = 65534;
@@ -184,7 +186,7 @@ fn as_ordinary_user(sandbox: &Sandbox, arguments: &[&str]) -> Output {
         return sandbox.run(arguments);
     }
     let copy = sandbox.path("work/zdaemon");
-    fs::copy(binary(), &copy).expect("a copy");
+    without_forks(|| fs::copy(binary(), &copy)).expect("a copy");
     let copy = copy.to_string_lossy().into_owned();
     let user = ["--reuid=65534", "--regid=65534", "--clear-groups", &copy];
     sandbox.run_program("setpriv", &[user.as_slice(), arguments].concat())

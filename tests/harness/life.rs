@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 
-use super::{Background, LIMIT, Sandbox, binary, is_root, wait_until};
+use super::{Background, LIMIT, Sandbox, binary, is_root, wait_until, without_forks};
 
 impl Sandbox {
     /// With these lines in `<runner>` and every event, as bare text, in `events.log`.
@@ -86,7 +86,7 @@ pub(crate) fn may_unshare(kind: &str) -> bool {
 /// The binary where everybody can execute it.
 pub(crate) fn binary_for_all(sandbox: &Sandbox) -> String {
     let copy = sandbox.path("zdaemon");
-    std::fs::copy(binary(), &copy).expect("a copy");
+    without_forks(|| std::fs::copy(binary(), &copy)).expect("a copy");
     std::fs::set_permissions(&copy, std::fs::Permissions::from_mode(0o755)).expect("for all");
     copy.to_string_lossy().into_owned()
 }
