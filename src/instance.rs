@@ -162,7 +162,7 @@ pub(crate) fn survivor(record: &Record) -> Survivor {
         return left_behind(record, program.pid);
     }
     match (program.start, procfs::stat(program.pid)) {
-        (Some(start), Some(stat)) if start == stat.start && stat.zombie => {
+        (start, Some(stat)) if stat.zombie && start.is_none_or(|start| start == stat.start) => {
             left_behind(record, program.pid)
         }
         (Some(start), Some(stat)) if start == stat.start => Survivor::Program(program.pid),

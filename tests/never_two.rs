@@ -6,7 +6,8 @@ use nix::sys::signal::Signal;
 
 use crate::harness::tracing::{can_trace, trace};
 use crate::harness::{
-    Background, Sandbox, count, exists, is_alive, send_signal, skip, wait_for, wait_until,
+    Background, Sandbox, binary, count, exists, is_alive, may_unshare, send_signal, skip, wait_for,
+    wait_until,
 };
 
 const LINES: &str = "program sleep 1000\nsettle-time 0\n\
@@ -265,6 +266,106 @@ fn no_line_is_lost_when_the_supervisor_is_killed_while_it_copies() {
     let expected: String = (0..100).map(|number| format!("line {number}\n")).collect();
     wait_until("all lines", || sandbox.read("out.log") == expected);
     sandbox.zd(&["stop"]).exits(0);
+}
+
+/// Lets the supervisor go no further than this write to the transcript, which it
+/// has made and not yet noted, and kills it there.
+fn kill_after_write(sandbox: &Sandbox, supervisor: i32, until: impl Fn(&str) -> bool) {
+    let transcript = sandbox.path("out.log").display().to_string();
+    let halt = ["-P", &transcript, "-e", "trace=write", "-e", "inject=write:delay_exit=60000000"];
+    let strace = trace(sandbox, supervisor, &halt);
+    send_signal(supervisor, Signal::SIGCONT);
+    sandbox.file("go", "");
+    wait_until("it has written", || until(&sandbox.read("out.log")));
+    send_signal(supervisor, Signal::SIGKILL);
+    // Until then strace keeps the dead one for the rest of the pause.
+    send_signal(strace.pid(), Signal::SIGKILL);
+    strace.output();
+    wait_until("it is gone", || !is_alive(supervisor));
+}
+
+/// "reaches the transcript once": also what a killed supervisor has written and
+/// could not note any more.
+#[test]
+fn no_line_is_repeated_when_the_supervisor_is_killed_just_after_it_wrote() {
+    let sandbox = Sandbox::with_runner("program ./program\nsettle-time 0\ntranscript out.log");
+    if !can_trace(&sandbox) {
+        return skip("needs strace");
+    }
+    let body = "while [ ! -e go ]; do sleep 0.02; done; seq 10000; exec sleep 1000";
+    sandbox.script("program", body);
+    sandbox.zd(&["start"]).exits(0);
+    kill_after_write(&sandbox, sandbox.supervisor(), |text| !text.is_empty());
+    sandbox.zd(&["start"]).exits(0);
+    let expected: String = (1..=10_000).map(|number| format!("{number}\n")).collect();
+    wait_until("all lines", || sandbox.read("out.log").len() >= expected.len());
+    sandbox.zd(&["stop"]).exits(0);
+    assert!(sandbox.read("out.log") == expected, "not each line once: {}", sandbox.read("out.log"));
+}
+
+/// The same of the notice that tells how much a full disk did not take.
+#[test]
+fn what_is_missing_is_told_once_when_the_supervisor_is_killed_just_after_it_told() {
+    let sandbox = Sandbox::logged("program ./program\nsettle-time 0\ntranscript out.log");
+    if !can_trace(&sandbox) {
+        return skip("needs strace");
+    }
+    let body = "echo first; while [ ! -e begin ]; do sleep 0.02; done; echo second\n\
+                while [ ! -e adopted ]; do sleep 0.02; done; echo third; exec sleep 1000";
+    sandbox.script("program", body);
+    sandbox.zd(&["start"]).exits(0);
+    let supervisor = sandbox.supervisor();
+    wait_until("a line", || sandbox.read("out.log") == "first\n");
+    let transcript = sandbox.path("out.log").display().to_string();
+    let full = ["-P", &transcript, "-e", "trace=write", "-e", "inject=write:error=ENOSPC"];
+    let strace = trace(&sandbox, supervisor, &full);
+    sandbox.file("begin", "");
+    sandbox.wait_for_event("[Errno 28] No space left on device; dropping output");
+    // It may not find out that there is room before it is watched again.
+    send_signal(supervisor, Signal::SIGSTOP);
+    send_signal(strace.pid(), Signal::SIGINT);
+    strace.output();
+    let missing = "\nzdaemon: 7 bytes of output are missing here\n";
+    kill_after_write(&sandbox, supervisor, |text| text.ends_with(missing));
+    sandbox.zd(&["start"]).exits(0);
+    sandbox.file("adopted", "");
+    sandbox.wait_for_text("out.log", "third");
+    sandbox.zd(&["stop"]).exits(0);
+    assert_eq!(sandbox.read("out.log"), format!("first\n{missing}third\n"));
+    sandbox.wait_for_event("transcript works again; 7 bytes of output");
+}
+
+/// "Without `/proc`, a running program whose daemon manager was killed cannot be
+/// recognised for certain. Then `start`, `stop` and `status` name the process and
+/// refuse to guess."
+#[test]
+fn without_proc_a_program_without_supervisor_is_named_and_left_alone() {
+    if !may_unshare("-m") {
+        return skip("needs a mount namespace");
+    }
+    let sandbox = Sandbox::with_runner("program sleep 1000\nsettle-time 0");
+    let script = "mount --make-rprivate / && mount -t tmpfs none /proc || exit 77\n\
+                  \"$0\" -C app.conf start || exit\n\
+                  read -r record <.zdsock.instance; record=${record#*supervisor=}\n\
+                  supervisor=${record%%[!0-9]*}\n\
+                  kill -KILL $supervisor; while kill -0 $supervisor; do sleep 0.02; done\n\
+                  for word in status start stop restart; do\n\
+                  \"$0\" -C app.conf $word; echo $word: $?; done; exit 0";
+    let binary = binary().to_string_lossy().into_owned();
+    let said = sandbox.run_program("unshare", &["-m", "sh", "-c", script, &binary]).exits(0);
+    let program = said.pid();
+    let doubt =
+        format!("process {program} may be the program of an earlier daemon manager, and there");
+    assert_eq!(count(&said.stderr, &doubt), 4, "{said:?}");
+    for told in ["status: 4\n", "start: 1\n", "stop: 4\n", "restart: 1\n"] {
+        assert!(said.stdout.contains(told), "{told} in {said:?}");
+    }
+    assert_eq!(copies(&sandbox), [program]);
+    // As it was told.
+    send_signal(program, Signal::SIGKILL);
+    wait_until("it is gone", || !is_alive(program));
+    sandbox.zd(&["start"]).exits(0);
+    sandbox.stop(&["app.conf"]);
 }
 
 /// "However `start` is called, by however many at once, and whatever was
