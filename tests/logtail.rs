@@ -1,11 +1,12 @@
 use std::fs::{self, OpenOptions};
 use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
 use nix::sys::signal::Signal;
 
-use crate::harness::{Background, Sandbox, send_signal, wait_until};
+use crate::harness::{Background, Sandbox, is_root, send_signal, skip, wait_until};
 
 /// A `logtail` that runs, and what it has printed so far.
 struct Tail {
@@ -123,6 +124,27 @@ fn logtail_follows_a_file_that_is_rotated() {
     fs::remove_file(sandbox.path("app.log")).expect("a file to remove");
     append(&sandbox, "app.log", "again\n");
     tail.has_told(&format!("{before}again\n"));
+    tail.interrupt();
+}
+
+/// What the configured user may not read, root does not show in its place.
+#[test]
+fn logtail_shows_what_the_user_may_read() {
+    if !is_root() {
+        return skip("only root can become somebody else");
+    }
+    let sandbox = Sandbox::with_runner("program true\nuser nobody");
+    sandbox.file("readable", "a line\n");
+    let secret = sandbox.file("secret", "a secret\n");
+    fs::set_permissions(secret, fs::Permissions::from_mode(0o600)).expect("our own file");
+    let output = sandbox.zd(&["logtail", "secret"]).exits(1);
+    assert_eq!(output.stdout, "[Errno 13] Permission denied: 'secret'\n");
+    let tail = Tail::start(&sandbox, &["-C", "app.conf", "logtail", "readable"]);
+    tail.has_told("a line\n");
+    let parent = tail.command.pid();
+    let reader = sandbox.processes().into_iter().find(|(pid, _)| *pid != parent);
+    // A terminal tells both.
+    send_signal(reader.expect("a child that reads").0, Signal::SIGINT);
     tail.interrupt();
 }
 

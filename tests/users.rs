@@ -16,8 +16,12 @@ const LOGS: &str = "transcript work/out.log\npid-file work/app.pid\n\
 
 /// A sandbox whose `work` belongs to nobody, with everything in it.
 fn with_work(lines: &str) -> Sandbox {
+    with_work_for("sleep 1000", lines)
+}
+
+fn with_work_for(program: &str, lines: &str) -> Sandbox {
     let sandbox = Sandbox::with_runner(&format!(
-        "program sleep 1000\nsettle-time 0\nsocket-name work/zdsock\n{lines}\n{LOGS}"
+        "program {program}\nsettle-time 0\nsocket-name work/zdsock\n{lines}\n{LOGS}"
     ));
     let work = sandbox.path("work");
     fs::create_dir(&work).expect("a directory");
@@ -62,6 +66,30 @@ fn program_and_supervisor_become_the_user() {
         }
         sandbox.zd(&["stop"]).exits(0);
     }
+}
+
+/// Whoever cannot become the user does nothing in its place as root.
+#[test]
+fn a_user_that_cannot_be_become_runs_and_shows_nothing() {
+    if !is_root() {
+        return skip("only root can become somebody else, and may be kept from it");
+    }
+    let sandbox = with_work_for("./ran", "user nobody\nlogfile log");
+    sandbox.script("ran", "touch ran-as-root; exec sleep 1000");
+    sandbox.file("log", "a line\n");
+    for capability in ["setuid", "setgid"] {
+        let without = format!("--bounding-set=-{capability}");
+        for (action, status) in [("start", 1), ("fg", 127), ("logtail", 1)] {
+            let binary = binary().to_string_lossy().into_owned();
+            let words = [&without, &binary, "-C", "app.conf", action];
+            let refused = sandbox.run_program("setpriv", &words).exits(status);
+            let told = "Error: unable to become user nobody: [Errno 1] Operation not permitted\n";
+            assert!(refused.stderr.contains(told), "{refused:?}");
+            assert!(!refused.stdout.contains("a line"), "{refused:?}");
+        }
+    }
+    assert_eq!(sandbox.processes(), []);
+    assert!(!crate::harness::exists(&sandbox.path("ran-as-root")));
 }
 
 /// "setgroups(gids of groups listing the name)", in a name space with a passwd

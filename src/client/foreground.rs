@@ -8,12 +8,13 @@ use std::path::Path;
 use super::{Client, Exit, complain, print_line};
 use crate::config::merge;
 use crate::messages::client::{Complain, Say, exit};
-use crate::messages::supervisor::CannotExecute;
+use crate::messages::supervisor::{CannotExecute, LaunchError};
 use crate::program;
 use crate::quote::joined;
 use crate::sys::process::{self, Fork};
 use crate::sys::spawn::{CANNOT_EXECUTE, Command};
 use crate::sys::{environment, identity, signal};
+use crate::users::User;
 use crate::vocabulary::{Ended, Signal};
 
 pub(super) fn foreground(client: &mut Client, arguments: &[OsString]) -> Exit {
@@ -34,14 +35,20 @@ fn run_in_terminal(client: &Client, arguments: &[OsString]) -> Result<Exit, Exit
     client.create_directories(user.as_ref())?;
     print_line(&joined(&words));
     client.in_child(|| {
-        if let Some(user) = &user {
-            if let Err(error) = identity::become_user(user.uid, user.gid, &user.groups) {
-                complain(&Complain::Error(&error));
-                return CANNOT_EXECUTE;
-            }
+        if !user.as_ref().is_none_or(becomes) {
+            return CANNOT_EXECUTE;
         }
         execute(client, &words)
     })
+}
+
+/// Turns this process into one of the user, or says why that cannot be.
+pub(super) fn becomes(user: &User) -> bool {
+    let result = identity::become_user(user.uid, user.gid, &user.groups);
+    if let Err(error) = &result {
+        complain(&Complain::Error(&LaunchError::UnableToSwitch { user: &user.name, error }));
+    }
+    result.is_ok()
 }
 
 pub(super) fn shell(client: &mut Client, arguments: &[OsString]) -> Exit {

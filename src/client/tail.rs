@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
+use super::foreground::becomes;
 use super::{Client, Exit, print_line, start_stop, wait_for_signal};
 use crate::messages::client::{Say, exit};
 use crate::sys::identity;
@@ -71,11 +72,10 @@ pub(super) fn tail(client: &mut Client, arguments: &[OsString]) -> Exit {
     let Some(user) = user.filter(|user| user.uid != identity::effective_uid()) else {
         return work(client);
     };
-    let result =
-        client.in_child(|| match identity::become_user(user.uid, user.gid, &user.groups) {
-            Ok(()) => work(client),
-            Err(_) => exit::FAILED,
-        });
+    let result = client.in_child(|| match becomes(&user) {
+        true => work(client),
+        false => exit::FAILED,
+    });
     result.unwrap_or_else(|status| status)
 }
 

@@ -30,6 +30,7 @@ use crate::sys::descriptor::{self, StandardStream};
 use crate::sys::signal::{self, SelfPipe};
 use crate::sys::spawn::{self, Command};
 use crate::sys::{clock, identity, process};
+use crate::users::User;
 use crate::vocabulary::Signal;
 
 /// What the supervisor catches; everything else has its default action.
@@ -222,7 +223,8 @@ fn longest_reply(recipe: &Recipe) -> usize {
 fn take_ownership(launch: &Launch) -> Result<Ownership, Refusal> {
     let paths = Paths::new(&launch.socket);
     let claimed = match &launch.user {
-        Some(user) => identity::while_user(user.uid, user.gid, &user.groups, || claim(paths))?,
+        Some(user) => identity::while_user(user.uid, user.gid, &user.groups, || claim(paths))
+            .map_err(|error| Refusal::Because(unable_to_switch(user, &error)))?,
         None => claim(paths),
     };
     let (claim, survivor) = match claimed? {
@@ -251,14 +253,17 @@ fn write_pid_file_and_switch(
     let before = pid_path.filter(|path| pid_file::is_in_directory_of_root(path));
     ownership.pid_file = before.map(write).transpose()?;
     if let Some(user) = &launch.user {
-        identity::become_user(user.uid, user.gid, &user.groups).map_err(|error| {
-            LaunchError::UnableToSwitch { user: &user.name, error: &error }.to_string()
-        })?;
+        identity::become_user(user.uid, user.gid, &user.groups)
+            .map_err(|error| unable_to_switch(user, &error))?;
     }
     if ownership.pid_file.is_none() {
         ownership.pid_file = pid_path.map(write).transpose()?;
     }
     Ok(())
+}
+
+fn unable_to_switch(user: &User, error: &io::Error) -> String {
+    LaunchError::UnableToSwitch { user: &user.name, error }.to_string()
 }
 
 /// What a supervisor is made of, besides its claim.
