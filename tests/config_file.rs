@@ -1,6 +1,6 @@
 use std::fs;
 
-use crate::harness::{Output, Sandbox, binary, exists, wait_until};
+use crate::harness::{Output, Sandbox, binary, exists, skip, wait_until};
 
 /// The one form of a complaint: where, what, and how to get help; exit status 2,
 /// and nothing has been started or made.
@@ -96,6 +96,23 @@ fn every_runner_key_takes_a_good_value() {
     let told = output.stdout.lines().skip(1).filter_map(|line| line.split(':').next());
     let untested: Vec<&str> = told.filter(|label| !labels.contains(label)).collect();
     assert_eq!(untested, Vec::<&str>::new(), "keys without a good value in this test");
+}
+
+/// "`~user` at the start": the home of that user; what nobody is called stays.
+#[test]
+fn a_tilde_and_a_name_are_the_home_of_that_user() {
+    let sandbox = Sandbox::new();
+    let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let root = passwd.lines().find(|line| line.starts_with("root:"));
+    let Some(home) = root.and_then(|line| line.split(':').nth(5)) else {
+        return skip("root has no home here");
+    };
+    let nobodys = format!("'{}/~no-such-user'", directory(&sandbox));
+    let cases = [("~root/out", format!("'{home}/out'")), ("~no-such-user", nobodys)];
+    for (given, expected) in cases {
+        sandbox.file("app.conf", &format!("<runner>\nprogram true\nlogfile {given}\n</runner>\n"));
+        assert_eq!(shown(&sandbox.zd(&["show"]).exits(0), "logfile"), expected);
+    }
 }
 
 /// "every option's bad value gives `Error:` with the option or file and line, exit 2"
