@@ -78,7 +78,7 @@ CALLS = {
     60: ("exit", ""),
     61: ("wait4", "EINTR"),
     62: ("kill", "EPERM"),
-    72: ("fcntl", "EINTR EMFILE ENOLCK"),
+    72: ("fcntl", "EINTR EMFILE ENOLCK EBUSY"),
     73: ("flock", "EINTR ENOLCK EWOULDBLOCK"),
     74: ("fsync", "EIO ENOSPC"),
     76: ("truncate", "EIO"),

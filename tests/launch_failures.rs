@@ -94,6 +94,18 @@ fn a_directory_that_cannot_be_is_a_configuration_error() {
     }
 }
 
+/// Also by root, who may create nothing there either.
+#[test]
+fn a_directory_that_cannot_be_created_is_told() {
+    let sandbox = Sandbox::with_runner("program sleep 1000\ndirectory /proc/no-such-process");
+    let told = "Error: unable to create directory /proc/no-such-process: [Errno ";
+    for action in ["start", "fg"] {
+        let refused = sandbox.zd(&[action]).exits(2);
+        assert!(refused.stderr.starts_with(told), "{refused:?}");
+    }
+    sandbox.assert_clean(&["app.conf"]);
+}
+
 /// A directory that is there and that the program's user may not enter.
 #[test]
 fn a_directory_that_may_not_be_entered_is_told() {
