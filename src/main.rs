@@ -147,7 +147,8 @@ fn run_client(
         Err(error) => return usage(&error),
     };
     invocation.given.foreign_sections |= foreign_sections;
-    match Client::new(name.clone(), invocation, base, supervisor::run) {
+    let shown_as = [launch::SUPERVISOR_NAME.into()].into_iter().chain(arguments).collect();
+    match Client::new(name.clone(), invocation, base, supervisor::run, shown_as) {
         // The process ends with its work: nobody has to take the client apart.
         Ok(client) => work(&mut ManuallyDrop::new(client)),
         Err(error) => usage(&error),

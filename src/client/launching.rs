@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -12,18 +13,43 @@ use super::ask::{Held, Wait};
 use super::{Client, Exit, complain};
 use crate::config::merge;
 use crate::instance::{self, Survivor};
-use crate::launch::{Launch, Mode, Purpose, SUPERVISOR_NAME};
+use crate::launch::{Launch, Mode, Purpose};
 use crate::messages::client::{Complain, exit};
 use crate::messages::supervisor::LaunchError;
 use crate::protocol::Outcome;
 use crate::sys::process::{self, Fork};
-use crate::sys::{environment, identity, place, spawn};
+use crate::sys::spawn::{self, CANNOT_EXECUTE};
+use crate::sys::{environment, identity, place};
 use crate::users::User;
-use crate::vocabulary::Pid;
+use crate::vocabulary::{Ended, Pid};
 
 /// How often a launch is tried again that met a supervisor which was just
 /// ending.
 const ATTEMPTS: usize = 5;
+
+/// A supervisor that is being started while the client still finds out what it is
+/// to do, so that both take their time at once. It waits for its launch, and ends
+/// without a word if none comes.
+pub(super) struct Early(Option<(Pid, UnixStream)>);
+
+impl Early {
+    /// None where that cannot be had; it saves time and nothing else.
+    pub(super) fn begin(words: &[OsString]) -> Option<Early> {
+        let (ours, theirs) = UnixStream::pair().ok()?;
+        let pid = spawn::spawn_self_meanwhile(words, theirs.as_fd())?;
+        Some(Early(Some((pid, ours))))
+    }
+}
+
+impl Drop for Early {
+    /// Not needed: comes back when it is gone.
+    fn drop(&mut self) {
+        if let Some((pid, socket)) = self.0.take() {
+            drop(socket);
+            let _ = process::wait_for(pid);
+        }
+    }
+}
 
 impl Client {
     /// Launches a supervisor of `words` and waits until the program is up, or
@@ -57,33 +83,20 @@ impl Client {
         limit: Duration,
         purpose: Purpose,
     ) -> Result<Wait, Exit> {
-        let cannot = |error: std::io::Error| {
+        let cannot = |error: io::Error| {
             complain(&Complain::CannotLaunch(&error));
             exit::FAILED
         };
-        let (mut ours, theirs) = UnixStream::pair().map_err(cannot)?;
-        let launch = self.launch_plan(words, user, purpose);
-        let environment = merge::merged_environment(&self.settings);
-        let name = [SUPERVISOR_NAME.into(), self.paths.socket.clone().into()];
-        let pid = match spawn::spawn_self(&name, &environment, theirs.as_fd()) {
-            Ok(pid) => {
-                drop(theirs);
-                // If it ends before it has read this, that shows below.
+        let launch = self.launch_plan(words, user.clone(), purpose);
+        let early = self.early.take().filter(|_| merge::keeps_environment(&self.settings));
+        let early = early.and_then(|mut early| early.0.take());
+        let is_early = early.is_some();
+        let (pid, ours) = match early {
+            Some((pid, mut ours)) => {
                 let _ = launch.send(&mut ours);
-                pid
+                (pid, ours)
             }
-            // A copy of this process does as well.
-            Err(_) => match process::fork().map_err(cannot)? {
-                Fork::Child => {
-                    drop(ours);
-                    let mode = Mode::Detached(theirs);
-                    process::exit_now(self.become_supervisor(launch, mode))
-                }
-                Fork::Parent(pid) => {
-                    drop(theirs);
-                    pid
-                }
-            },
+            None => self.start_supervisor(launch).map_err(cannot)?,
         };
         let wait = self.follow(ours, limit);
         if wait.held == Held::Closed {
@@ -93,12 +106,35 @@ impl Client {
             }
         }
         if matches!(wait.held, Held::Closed | Held::Outcome(Outcome::Gone(_) | Outcome::Rival)) {
-            process::wait_for(pid).map_err(cannot)?;
+            let ended = process::wait_for(pid).map_err(cannot)?;
+            if is_early && ended == Ended::Exited(CANNOT_EXECUTE.into()) {
+                return self.launch_once(words, user, limit, purpose);
+            }
         }
         Ok(wait)
     }
 
+    /// A new process that has its launch, and our end of the socket to it.
+    fn start_supervisor(&self, launch: Launch) -> io::Result<(Pid, UnixStream)> {
+        let (mut ours, theirs) = UnixStream::pair()?;
+        let environment = merge::merged_environment(&self.settings);
+        if let Ok(pid) = spawn::spawn_self(&self.shown_as, &environment, theirs.as_fd()) {
+            // If it ends before it has read this, its end of the socket closes.
+            let _ = launch.send(&mut ours);
+            return Ok((pid, ours));
+        }
+        // A copy of this process does as well.
+        match process::fork()? {
+            Fork::Child => {
+                drop(ours);
+                process::exit_now(self.become_supervisor(launch, Mode::Detached(theirs)))
+            }
+            Fork::Parent(pid) => Ok((pid, ours)),
+        }
+    }
+
     fn become_supervisor(&self, launch: Launch, mode: Mode) -> u8 {
+        drop(self.early.take());
         environment::replace(&merge::merged_environment(&self.settings));
         (self.supervise)(Box::new(launch), mode)
     }
@@ -176,7 +212,7 @@ impl Client {
     }
 }
 
-fn create_directory(path: &Path, user: Option<&User>) -> std::io::Result<()> {
+fn create_directory(path: &Path, user: Option<&User>) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
     }

@@ -18,6 +18,7 @@ use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use self::launching::Early;
 use crate::cli::Invocation;
 use crate::config::options::Settings;
 use crate::config::{Error, merge};
@@ -46,6 +47,9 @@ pub(crate) struct Client {
     /// The absolute directory that the command was given in.
     base: PathBuf,
     supervise: Supervise,
+    /// What a supervisor that it starts is shown as among the processes.
+    shown_as: Vec<OsString>,
+    early: Cell<Option<Early>>,
     /// The next status is the first of its command, and may warn.
     warns: Cell<bool>,
     /// At the prompt: errors end a command and not the process.
@@ -58,7 +62,10 @@ impl Client {
         invocation: Invocation,
         base: PathBuf,
         supervise: Supervise,
+        shown_as: Vec<OsString>,
     ) -> Result<Client, Error> {
+        let starts = invocation.words.first().is_some_and(|word| word == "start");
+        let early = starts.then(|| Early::begin(&shown_as)).flatten();
         let settings = merge::load(&invocation.given, &base)?;
         let paths = Paths::new(settings.socket_name.0.as_deref().unwrap_or(Path::new("/")));
         let client = Client {
@@ -68,6 +75,8 @@ impl Client {
             paths,
             base,
             supervise,
+            shown_as,
+            early: Cell::new(early),
             warns: Cell::new(false),
             at_prompt: false,
         };
@@ -98,6 +107,7 @@ impl Client {
             return self.prompt();
         }
         let status = self.one_command(&words);
+        drop(self.early.take());
         if interactive { self.prompt() } else { status }
     }
 

@@ -204,6 +204,11 @@ fn is_repeated(keys: &[Key], place: usize) -> bool {
 /// With this variable the original tells its own re-execution what it is.
 const ROLE_OF_THE_ORIGINAL: &str = "DAEMON_MANAGER_MODE";
 
+/// Whether `merged_environment` is that of this process.
+pub(crate) fn keeps_environment(settings: &Settings) -> bool {
+    settings.environment.is_empty() && env::var_os(ROLE_OF_THE_ORIGINAL).is_none()
+}
+
 /// The environment that the supervisor and all it starts will have.
 pub(crate) fn merged_environment(settings: &Settings) -> Vec<(OsString, OsString)> {
     let mut merged: Vec<(OsString, OsString)> = env::vars_os().collect();

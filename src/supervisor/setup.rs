@@ -77,12 +77,16 @@ fn unable(verb: &str, path: &Path, error: &io::Error) -> String {
 /// back with its exit status when it ends.
 pub(crate) fn run_launched() -> u8 {
     process::set_name(c"zdaemon");
+    // While the client may still find out what we are to do.
+    signal::reset_all();
     let received = spawn::inherited_socket().and_then(|mut stream| {
         let launch = Launch::receive(&mut stream)?;
         Ok((launch, Mode::Detached(stream)))
     });
     match received {
-        Ok((launch, mode)) => run(launch, mode),
+        Ok((launch, mode)) => begin(launch, mode),
+        // The client does not need us.
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => 0,
         Err(_) => {
             let _ = writeln!(io::stderr(), "Error: {}", LaunchError::NotLaunched);
             2
@@ -93,6 +97,11 @@ pub(crate) fn run_launched() -> u8 {
 /// Becomes the supervisor of the instance; comes back with its exit status when
 /// it ends. The launcher has been told whatever there is to tell.
 pub(crate) fn run(launch: Box<Launch>, mode: Mode) -> u8 {
+    signal::reset_all();
+    begin(launch, mode)
+}
+
+fn begin(launch: Box<Launch>, mode: Mode) -> u8 {
     let report = match &mode {
         Mode::Detached(stream) => Some(stream.as_fd()),
         Mode::Attached => None,
@@ -159,7 +168,6 @@ impl Ownership {
 /// none of the stack that the loop stands on for years.
 #[inline(never)]
 fn prepare(launch: Box<Launch>, attached: bool) -> Result<(Box<Supervisor>, Survivor), Refusal> {
-    signal::reset_all();
     signal::disarm_write_signals()?;
     let signals = SelfPipe::catch(&CAUGHT)?;
     if !attached {
