@@ -25,8 +25,9 @@ use std::process::Command;
 
 use nix::sys::signal::Signal;
 
+use crate::harness::tracing::can_trace;
 use crate::harness::{
-    Background, Output, Sandbox, is_alive, is_root, send_signal, skip, wait_until,
+    Background, Output, Sandbox, binary, is_alive, is_root, send_signal, skip, wait_until,
     wait_until_interruptible, without_forks,
 };
 
@@ -47,6 +48,48 @@ fn a_program_is_started_asked_about_and_stopped() {
     assert_eq!(sandbox.zd(&["status"]).exits(3).stdout, "daemon manager not running\n");
     assert_eq!(sandbox.zd(&["stop"]).exits(0).stdout, "daemon manager not running\n");
     sandbox.holds_only(&["app.conf"]);
+}
+
+/// A supervisor is begun before it is known whether one is needed; nobody sees it.
+#[test]
+#[cfg_attr(not(target_arch = "x86_64"), ignore = "elsewhere none is begun early")]
+fn a_start_that_starts_nothing_outlives_the_supervisor_that_it_has_begun() {
+    let sandbox = Sandbox::started("program sleep 1000");
+    if !can_trace(&sandbox) {
+        sandbox.stop(&["app.conf"]);
+        return skip("needs strace");
+    }
+    let tried = [("-f", 0, 2), ("-Xrunner/no-such-key=1", 2, 2), ("--no-such-option", 2, 1)];
+    for (option, status, processes) in tried {
+        let mut start = sandbox.command("strace");
+        start.args(["-q", "-f", "-o", "trace", "-e", "trace=execve", "-e", "signal=none"]);
+        start.arg(binary()).args(["-C", "app.conf", option, "start"]);
+        Background::of(&mut start).output().exits(status);
+        let trace = sandbox.read("trace");
+        let client = trace.split_whitespace().next().expect("a call");
+        let ends = trace.lines().filter(|line| line.contains("+++ exited"));
+        let ends: Vec<&str> = ends.filter_map(|line| line.split_whitespace().next()).collect();
+        assert_eq!(ends.last(), Some(&client), "{trace}");
+        assert_eq!(ends.len(), processes, "{trace}");
+    }
+    sandbox.stop(&["app.conf", "trace"]);
+}
+
+#[test]
+#[cfg_attr(not(target_arch = "x86_64"), ignore = "elsewhere none is begun early")]
+fn a_supervisor_ends_without_a_word_if_its_client_is_killed_before_it_knows_what_to_do() {
+    let sandbox = Sandbox::new();
+    let endless = sandbox.path("endless.conf");
+    nix::unistd::mkfifo(&endless, nix::sys::stat::Mode::S_IRWXU).expect("a FIFO");
+    let mut client = sandbox.command(binary());
+    let client = Background::of(client.arg("-C").arg(&endless).arg("start"));
+    let is_begun = |(_, line): &(i32, String)| line.starts_with("zdaemon-supervisor -C ");
+    wait_until("a supervisor waits", || sandbox.processes().iter().any(is_begun));
+    send_signal(client.pid(), Signal::SIGKILL);
+    let output = client.output();
+    assert_eq!((output.stdout.as_str(), output.stderr.as_str()), ("", ""));
+    wait_until("the supervisor is gone", || sandbox.processes().is_empty());
+    sandbox.holds_only(&["endless.conf"]);
 }
 
 /// "`status -l` appends the raw report and an empty line"; any other argument is an error.
