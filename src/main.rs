@@ -6,12 +6,12 @@
 //! nothing in memory that only a client needs. The *program* leads a session of
 //! its own below it.
 //!
-//! The life of a `start`: `cli` reads the arguments, a supervisor is begun, and
-//! while it is executed `config` reads the file; `client::start_stop` finds nobody
-//! at the socket and hands over its launch; the supervisor
-//! in `supervisor::run_launched` claims the instance, opens log, transcript and socket,
-//! forks the program, records it and lets it go; `supervisor::machine` says when
-//! it is up; the outcome goes back over the socket pair that the client reads.
+//! The life of a `start`: `cli` reads the arguments, and while a supervisor is
+//! executed `config` reads the file; `client::start_stop` finds nobody at the
+//! socket and hands over the launch; the supervisor (`supervisor::run_launched`)
+//! claims the instance, opens log, transcript and socket, starts the program held
+//! back, records it and lets it go; `supervisor::machine` says when it is up; the
+//! outcome goes back over the socket pair that the client reads.
 
 #![cfg_attr(not(test), no_main)]
 

@@ -2,8 +2,8 @@
 //! no caught or blocked signal, a session of its own where asked for. Between
 //! fork and exec only async-signal-safe calls are made: close, setsid, dup2,
 //! sigaction, sigprocmask, read, execve, write, _exit. Everything that needs
-//! memory is prepared before. A program and a supervisor begun early
-//! are lodgers, the others have a copy of our memory.
+//! memory is prepared before. A program, and a supervisor that is begun early,
+//! are lodgers; the others have a copy of our memory.
 
 use std::ffi::{CString, OsString};
 use std::io;
