@@ -14,16 +14,28 @@ use std::sync::atomic::{AtomicI32, Ordering};
 
 use crate::vocabulary::Pid;
 
-const ROOM: usize = 16 << 10;
+const PAGE: usize = 4096;
+const ROOM: usize = 4 * PAGE;
 
-/// Pages of its own, which are given back when it has left.
-#[repr(align(4096))]
-struct Stack(std::cell::UnsafeCell<[u8; ROOM]>);
+/// Has whole pages of its own, which are given back when it has left. Not aligned
+/// to one itself: then all data would be, and need more pages.
+#[repr(align(16))]
+struct Stack(std::cell::UnsafeCell<[u8; ROOM + PAGE]>);
+
+impl Stack {
+    fn pages(&self) -> *mut u8 {
+        let start = self.0.get().cast::<u8>();
+        // SAFETY: there is a page more than `ROOM`.
+        unsafe { start.add(start.align_offset(PAGE)) }
+    }
+}
 
 // SAFETY: only the lodger touches it, and there is one at most: `LODGER` says so.
 unsafe impl Sync for Stack {}
 
-static STACK: Stack = Stack(std::cell::UnsafeCell::new([0; ROOM]));
+/// Behind the heap, which begins on the page of the other data.
+#[unsafe(link_section = ".bss.zzz_stack")]
+static STACK: Stack = Stack(std::cell::UnsafeCell::new([0; ROOM + PAGE]));
 /// Its number, while it may still be in our memory; else 0. -1 while it moves in.
 static LODGER: AtomicI32 = AtomicI32::new(0);
 
@@ -40,7 +52,7 @@ pub(super) fn take_in<P: Copy>(
     }
     let place = (ROOM - size_of::<P>()) & !63;
     // SAFETY: the place lies within the stack, which nobody uses now.
-    let top = unsafe { STACK.0.get().cast::<u8>().add(place) };
+    let top = unsafe { STACK.pages().add(place) };
     // SAFETY: it is aligned for anything and has room for a plan.
     unsafe { top.cast::<P>().write(plan) };
     // SAFETY: the new process runs on a stack of its own, in memory that stays
@@ -56,7 +68,7 @@ pub(super) fn take_in<P: Copy>(
 pub(super) fn left(pid: Pid) {
     if LODGER.compare_exchange(pid.get(), 0, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
         // SAFETY: these are whole pages of ours, which nobody uses any more.
-        unsafe { libc::madvise(STACK.0.get().cast(), ROOM, libc::MADV_DONTNEED) };
+        unsafe { libc::madvise(STACK.pages().cast(), ROOM, libc::MADV_DONTNEED) };
     }
 }
 
