@@ -65,6 +65,9 @@ fn show_tells_about_the_binary_too() {
     let python = python.says(&format!("version:      {}\n", env!("CARGO_PKG_VERSION")));
     let python =
         python.says(&format!("executable:   '{}'", binary().canonicalize().unwrap().display()));
+    let typed =
+        format!("arguments:    ['{}', '-C', 'app.conf', 'show', 'python']", binary().display());
+    let python = python.says(&typed);
     let options = sandbox.zd(&["show", "options"]).exits(0);
     let all = sandbox.zd(&["show", "all"]).exits(0);
     let same = all.stdout.replace("'all'", "'python'");

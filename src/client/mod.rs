@@ -5,11 +5,13 @@
 mod ask;
 mod commands;
 mod foreground;
+mod hold;
 mod launching;
 mod prompt;
 mod show;
 mod start_stop;
 mod tail;
+mod watcher;
 
 use std::cell::Cell;
 use std::ffi::{OsStr, OsString};
@@ -121,6 +123,12 @@ impl Client {
             return self.usage(&CommandLine::ProgramRequiredPositionally);
         }
         start_stop::supervise(self)
+    }
+
+    /// The command line as it was typed.
+    fn typed(&self) -> Vec<OsString> {
+        let arguments = self.shown_as.iter().skip(1).cloned();
+        [self.name.clone().into()].into_iter().chain(arguments).collect()
     }
 
     /// Runs one command, given as words.

@@ -7,7 +7,8 @@ use std::os::fd::AsFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::time::Duration;
 
-use super::ask::{Held, program_of};
+use super::ask::program_of;
+use super::hold::Held;
 use super::{Client, Exit, print_line, show};
 use crate::cli::{self, Parsed};
 use crate::config::Error;

@@ -92,12 +92,11 @@ fn options(client: &Client) -> String {
 fn program(client: &Client) -> String {
     let executable = env::current_exe().unwrap_or_default();
     let directory = env::current_dir().unwrap_or_default();
-    let arguments: Vec<OsString> = env::args_os().collect();
     [
         line("version", version::NUMBER),
         line("platform", version::BUILD),
         line("executable", &format!("'{}'", executable.display())),
-        line("arguments", &QuotedList(&arguments).to_string()),
+        line("arguments", &QuotedList(&client.typed()).to_string()),
         line("directory", &format!("'{}'", directory.display())),
         line("program", &client.name),
     ]

@@ -4,7 +4,8 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
-use super::ask::{Held, WAIT, Wait, program_of};
+use super::ask::program_of;
+use super::hold::{Held, WAIT, Wait};
 use super::{Client, Exit, print_line};
 use crate::instance::Survivor;
 use crate::launch::Purpose;
