@@ -18,8 +18,8 @@ use crate::messages::client::{Complain, exit};
 use crate::messages::supervisor::LaunchError;
 use crate::protocol::Outcome;
 use crate::sys::process::{self, Fork};
-use crate::sys::spawn::{self, CANNOT_EXECUTE};
-use crate::sys::{environment, identity, place};
+use crate::sys::spawn::CANNOT_EXECUTE;
+use crate::sys::{anew, environment, identity, place};
 use crate::users::User;
 use crate::vocabulary::{Ended, Pid};
 
@@ -36,7 +36,7 @@ impl Early {
     /// None where that cannot be had; it saves time and nothing else.
     pub(super) fn begin(words: &[OsString]) -> Option<Early> {
         let (ours, theirs) = UnixStream::pair().ok()?;
-        let pid = spawn::spawn_self_meanwhile(words, theirs.as_fd())?;
+        let pid = anew::spawn_meanwhile(words, theirs.as_fd())?;
         Some(Early(Some((pid, ours))))
     }
 }
@@ -118,7 +118,7 @@ impl Client {
     fn start_supervisor(&self, launch: Launch) -> io::Result<(Pid, UnixStream)> {
         let (mut ours, theirs) = UnixStream::pair()?;
         let environment = merge::merged_environment(&self.settings);
-        if let Ok(pid) = spawn::spawn_self(&self.shown_as, &environment, theirs.as_fd()) {
+        if let Ok(pid) = anew::spawn(&self.shown_as, &environment, theirs.as_fd()) {
             // If it ends before it has read this, its end of the socket closes.
             let _ = launch.send(&mut ours);
             return Ok((pid, ours));

@@ -28,8 +28,8 @@ use crate::program;
 use crate::protocol::Outcome;
 use crate::sys::descriptor::{self, StandardStream};
 use crate::sys::signal::{self, SelfPipe};
-use crate::sys::spawn::{self, Command};
-use crate::sys::{clock, identity, process};
+use crate::sys::spawn::Command;
+use crate::sys::{anew, clock, identity, process};
 use crate::users::User;
 use crate::vocabulary::Signal;
 
@@ -79,7 +79,7 @@ pub(crate) fn run_launched() -> u8 {
     process::set_name(c"zdaemon");
     // While the client may still find out what we are to do.
     signal::reset_all();
-    let received = spawn::inherited_socket().and_then(|mut stream| {
+    let received = anew::inherited_socket().and_then(|mut stream| {
         let launch = Launch::receive(&mut stream)?;
         Ok((launch, Mode::Detached(stream)))
     });

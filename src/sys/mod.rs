@@ -4,6 +4,7 @@
 
 #![allow(unsafe_code)]
 
+pub(crate) mod anew;
 pub(crate) mod clock;
 #[cfg(test)]
 pub(crate) mod counting;

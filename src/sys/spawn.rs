@@ -2,15 +2,13 @@
 //! no caught or blocked signal, a session of its own where asked for. Between
 //! fork and exec only async-signal-safe calls are made: close, setsid, dup2,
 //! sigaction, sigprocmask, read, execve, write, _exit. Everything that needs
-//! memory is prepared before. A program, and a supervisor that is begun early,
-//! are lodgers; the others have a copy of our memory.
+//! memory is prepared before. The program is a lodger; the others have a copy of our
+//! memory.
 
 use std::ffi::{CString, OsString};
 use std::io;
-use std::mem::ManuallyDrop;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use super::process::{self, Fork};
@@ -27,21 +25,21 @@ pub(crate) struct Command {
 }
 
 /// Texts as C functions expect a list of them.
-struct Strings {
+pub(super) struct Strings {
     /// What the pointers point into: moving a `CString` does not move its text.
     _owned: Vec<CString>,
-    pointers: Vec<*const libc::c_char>,
+    pub(super) pointers: Vec<*const libc::c_char>,
 }
 
 impl Strings {
     /// An error where a text holds a NUL byte.
-    fn new(texts: impl Iterator<Item = Vec<u8>>) -> io::Result<Strings> {
+    pub(super) fn new(texts: impl Iterator<Item = Vec<u8>>) -> io::Result<Strings> {
         let owned = texts.map(CString::new).collect::<Result<Vec<_>, _>>()?;
         let pointers = owned.iter().map(|text| text.as_ptr()).chain([std::ptr::null()]).collect();
         Ok(Strings { _owned: owned, pointers })
     }
 
-    fn of(words: &[OsString]) -> io::Result<Strings> {
+    pub(super) fn of(words: &[OsString]) -> io::Result<Strings> {
         Strings::new(words.iter().map(|word| word.as_bytes().to_vec()))
     }
 }
@@ -72,7 +70,10 @@ unsafe extern "C" {
 ///
 /// As for `execv`.
 #[cfg(target_arch = "x86_64")]
-unsafe fn execute(path: *const libc::c_char, argv: *const *const libc::c_char) -> io::Error {
+pub(super) unsafe fn execute(
+    path: *const libc::c_char,
+    argv: *const *const libc::c_char,
+) -> io::Error {
     let result: i64;
     // SAFETY: this is the C library's own list, which we change nowhere now.
     let envp = unsafe { environ };
@@ -96,135 +97,13 @@ unsafe fn execute(path: *const libc::c_char, argv: *const *const libc::c_char) -
 ///
 /// As for `execv`.
 #[cfg(not(target_arch = "x86_64"))]
-unsafe fn execute(path: *const libc::c_char, argv: *const *const libc::c_char) -> io::Error {
+pub(super) unsafe fn execute(
+    path: *const libc::c_char,
+    argv: *const *const libc::c_char,
+) -> io::Error {
     // SAFETY: the caller promises it.
     unsafe { libc::execve(path, argv, environ) };
     io::Error::last_os_error()
-}
-
-/// Where a process that executes this binary anew finds the socket to whoever
-/// started it.
-const INHERITED: RawFd = 3;
-
-/// Executes this binary anew in a session of its own, without copying this
-/// process first. An error where the binary cannot be found: there is no
-/// `/proc`.
-pub(crate) fn spawn_self(
-    words: &[OsString],
-    environment: &[(OsString, OsString)],
-    socket: BorrowedFd<'_>,
-) -> io::Result<Pid> {
-    let argv = Strings::of(words)?;
-    let envp = Strings::new(
-        environment.iter().map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes()].concat()),
-    )?;
-    let plan = SpawnPlan::new(socket)?;
-    let mut pid = 0;
-    // SAFETY: the plan is initialised, all texts are NUL-terminated, both arrays
-    // end with a null pointer, and everything lives through the call.
-    let errno = unsafe {
-        libc::posix_spawn(
-            &raw mut pid,
-            c"/proc/self/exe".as_ptr(),
-            &raw const plan.actions,
-            &raw const plan.attributes,
-            argv.pointers.as_ptr().cast(),
-            envp.pointers.as_ptr().cast(),
-        )
-    };
-    if errno != 0 {
-        return Err(io::Error::from_raw_os_error(errno));
-    }
-    Pid::new(pid).ok_or_else(|| io::Error::from(io::ErrorKind::Other))
-}
-
-/// As `spawn_self`, but we go on meanwhile, and the environment is ours as it is.
-/// Nobody tells if the exec fails: the process ends with `CANNOT_EXECUTE`, and its
-/// end of the socket closes. None where that cannot be had.
-pub(crate) fn spawn_self_meanwhile(words: &[OsString], socket: BorrowedFd<'_>) -> Option<Pid> {
-    // The child looks at them until it executes, whenever that is.
-    let argv = ManuallyDrop::new(Strings::of(words).ok()?);
-    let plan = Anew { argv: argv.pointers.as_ptr(), socket: socket.as_raw_fd() };
-    let _blocked = signal::AllBlocked::now();
-    lodger::take_in(execute_anew, plan)?.ok()
-}
-
-#[derive(Clone, Copy)]
-struct Anew {
-    argv: *const *const libc::c_char,
-    socket: RawFd,
-}
-
-extern "C" fn execute_anew(plan: *mut libc::c_void) -> libc::c_int {
-    // SAFETY: `take_in` passes the copy of a plan, which stays where it is.
-    let plan = unsafe { &*plan.cast::<Anew>() };
-    let _ = process::start_session();
-    signal::reset_caught();
-    // A descriptor that is put onto itself would stay one that an exec closes.
-    let is_in_place = plan.socket == INHERITED;
-    // SAFETY: fcntl takes integers here and touches no memory.
-    if !is_in_place || unsafe { libc::fcntl(INHERITED, libc::F_SETFD, 0) } == 0 {
-        let _ = put(plan.socket, INHERITED);
-        // SAFETY: the path is NUL-terminated; the array ends with a null pointer, and
-        // whoever made the plan keeps it and its texts for ever.
-        let _ = unsafe { execute(c"/proc/self/exe".as_ptr(), plan.argv) };
-    }
-    process::exit_now(CANNOT_EXECUTE)
-}
-
-/// What `posix_spawn` is told to do between the two.
-struct SpawnPlan {
-    actions: libc::posix_spawn_file_actions_t,
-    attributes: libc::posix_spawnattr_t,
-}
-
-impl SpawnPlan {
-    fn new(socket: BorrowedFd<'_>) -> io::Result<SpawnPlan> {
-        // SAFETY: an all-zero value of this plain C struct may be initialised.
-        let mut actions: libc::posix_spawn_file_actions_t = unsafe { std::mem::zeroed() };
-        // SAFETY: an all-zero value of this plain C struct may be initialised.
-        let mut attributes: libc::posix_spawnattr_t = unsafe { std::mem::zeroed() };
-        // SAFETY: valid for writes; initialised once.
-        spawn_result(unsafe { libc::posix_spawn_file_actions_init(&raw mut actions) })?;
-        // SAFETY: valid for writes; initialised once.
-        spawn_result(unsafe { libc::posix_spawnattr_init(&raw mut attributes) })?;
-        let mut plan = SpawnPlan { actions, attributes };
-        // SAFETY: initialised above.
-        spawn_result(unsafe {
-            libc::posix_spawn_file_actions_adddup2(
-                &raw mut plan.actions,
-                socket.as_raw_fd(),
-                INHERITED,
-            )
-        })?;
-        // SAFETY: initialised above.
-        spawn_result(unsafe { libc::posix_spawnattr_setflags(&raw mut plan.attributes, SETSID) })?;
-        Ok(plan)
-    }
-}
-
-impl Drop for SpawnPlan {
-    fn drop(&mut self) {
-        // SAFETY: initialised by `new`, destroyed once.
-        unsafe { libc::posix_spawn_file_actions_destroy(&raw mut self.actions) };
-        // SAFETY: initialised by `new`, destroyed once.
-        unsafe { libc::posix_spawnattr_destroy(&raw mut self.attributes) };
-    }
-}
-
-/// `POSIX_SPAWN_SETSID`, which not every version of our C bindings names.
-const SETSID: libc::c_short = 0x80;
-
-fn spawn_result(errno: libc::c_int) -> io::Result<()> {
-    if errno == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(errno)) }
-}
-
-/// The socket of `spawn_self`, in the process that it started.
-pub(crate) fn inherited_socket() -> io::Result<UnixStream> {
-    // SAFETY: F_SETFD takes an int and touches no memory.
-    check(unsafe { libc::fcntl(INHERITED, libc::F_SETFD, libc::FD_CLOEXEC) })?;
-    // SAFETY: the descriptor is open, and nothing of ours has been opened yet.
-    Ok(unsafe { OwnedFd::from_raw_fd(INHERITED) }.into())
 }
 
 /// Whose session and process group a child belongs to.
@@ -400,7 +279,7 @@ fn redirect(plan: &Plan) -> io::Result<()> {
     Ok(())
 }
 
-fn put(fd: RawFd, standard: RawFd) -> io::Result<()> {
+pub(super) fn put(fd: RawFd, standard: RawFd) -> io::Result<()> {
     // SAFETY: dup2 touches no memory and is async-signal-safe.
     check(unsafe { libc::dup2(fd, standard) }).map(drop)
 }
