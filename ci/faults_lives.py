@@ -44,7 +44,7 @@ while read -r other; do
     state=Z
     [ "$other" = $$ ] || {{ read -r _ _ state _ <"/proc/$other/stat"; }} 2>/dev/null
     case $state in
-    Z | X) ;;
+    Z | X | "") ;; # ended, at the latest while it was looked at
     *) echo "$$ runs beside $other ($state)" >>{box}/two ;;
     esac
 done <{box}/pids
