@@ -57,7 +57,7 @@ pub(crate) fn spawn_meanwhile(words: &[OsString], socket: BorrowedFd<'_>) -> Opt
     let argv = ManuallyDrop::new(Strings::of(words).ok()?);
     let plan = Anew { argv: argv.pointers.as_ptr(), socket: socket.as_raw_fd() };
     let _blocked = signal::AllBlocked::now();
-    lodger::take_in(execute_anew, plan)?.ok()
+    lodger::take_in(execute_anew, plan)
 }
 
 #[derive(Clone, Copy)]

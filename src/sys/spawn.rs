@@ -176,7 +176,7 @@ pub(crate) fn take_in_held(
     session: Session,
 ) -> io::Result<Held> {
     hold(command, streams, session, |plan| match lodger::take_in(begin, *plan) {
-        Some(taken_in) => taken_in,
+        Some(pid) => Ok(pid),
         None => match process::fork()? {
             Fork::Parent(pid) => Ok(pid),
             Fork::Child => become_program(plan),
