@@ -54,6 +54,8 @@ struct State {
     allocations: u64,
     /// Blocks that came back, by class; each begins with a pointer to the next.
     free: [*mut u8; CLASSES],
+    /// A bit for each class of which there are such blocks.
+    has_free: u64,
 }
 
 // SAFETY: the process has one thread, which the head of this file promises.
@@ -72,6 +74,57 @@ fn class_of(size: usize) -> (usize, usize) {
     (class, rounded)
 }
 
+/// The length of the blocks of a class.
+fn length_of(class: usize) -> usize {
+    match class.checked_sub(3) {
+        None => (class + 1) * GRAIN,
+        Some(step) => (STEPS + step % STEPS) << (step / STEPS + 6 - STEPS.ilog2() as usize),
+    }
+}
+
+impl State {
+    fn push(&mut self, block: *mut u8, class: usize) {
+        let Some(head) = self.free.get_mut(class) else { return };
+        // SAFETY: the block is nobody's, and holds at least one pointer.
+        unsafe { block.cast::<*mut u8>().write(*head) };
+        *head = block;
+        self.has_free |= 1 << class;
+    }
+
+    fn pop(&mut self, class: usize) -> Option<*mut u8> {
+        let head = self.free.get_mut(class).filter(|head| !head.is_null())?;
+        let block = *head;
+        // SAFETY: a free block is one of ours of at least `GRAIN` aligned bytes;
+        // `push` has written the pointer there.
+        *head = unsafe { block.cast::<*mut u8>().read() };
+        if head.is_null() {
+            self.has_free &= !(1 << class);
+        }
+        Some(block)
+    }
+
+    /// A block of a longer class that came back, cut to this one: that is better
+    /// than to touch one more page. What is over is kept.
+    fn cut(&mut self, class: usize) -> Option<*mut u8> {
+        let longer = self.has_free.checked_shr(class as u32).filter(|bits| *bits != 0)?;
+        let longer = class + longer.trailing_zeros() as usize;
+        let block = self.pop(longer)?;
+        let (mut place, mut rest) = (length_of(class), length_of(longer) - length_of(class));
+        while rest > 0 {
+            let (over, length) = match class_of(rest) {
+                (class, length) if length > rest || class >= CLASSES => {
+                    (class - 1, length_of(class - 1))
+                }
+                fits => fits,
+            };
+            self.push(block.wrapping_add(place), over);
+            place += length;
+            rest -= length;
+        }
+        Some(block)
+    }
+}
+
 impl<const SIZE: usize> Heap<SIZE> {
     const fn new() -> Heap<SIZE> {
         Heap {
@@ -80,6 +133,7 @@ impl<const SIZE: usize> Heap<SIZE> {
                 long: 0,
                 allocations: 0,
                 free: [null_mut(); CLASSES],
+                has_free: 0,
             }),
             arena: UnsafeCell::new(Arena([0; SIZE])),
         }
@@ -110,11 +164,7 @@ impl<const SIZE: usize> Heap<SIZE> {
     fn take(&self, size: usize, long: usize) -> (*mut u8, bool) {
         let state = self.state();
         let (class, length) = class_of(size);
-        if let Some(head) = state.free.get_mut(class).filter(|head| !head.is_null()) {
-            let block = *head;
-            // SAFETY: a free block is one of ours of at least `GRAIN` aligned
-            // bytes; `give_back` has written the pointer there.
-            *head = unsafe { block.cast::<*mut u8>().read() };
+        if let Some(block) = state.pop(class).or_else(|| state.cut(class)) {
             return (block, false);
         }
         if length > SIZE - state.used - state.long {
@@ -131,10 +181,8 @@ impl<const SIZE: usize> Heap<SIZE> {
     fn give_back(&self, block: *mut u8, offset: usize, size: usize) {
         let state = self.state();
         let (class, length) = class_of(size);
-        if let Some(head) = state.free.get_mut(class) {
-            // SAFETY: the block is ours again and holds at least one pointer.
-            unsafe { block.cast::<*mut u8>().write(*head) };
-            *head = block;
+        if class < CLASSES {
+            state.push(block, class);
         } else if SIZE - offset == state.long {
             // SAFETY: the block is ours again and `length` bytes long.
             unsafe { block.write_bytes(0, length) };
@@ -279,6 +327,21 @@ mod tests {
     }
 
     #[test]
+    fn a_longer_block_that_came_back_is_cut_before_more_is_taken() {
+        let heap: Box<Heap<4096>> = Box::new(Heap::new());
+        let layout = |size| Layout::from_size_align(size, 8).unwrap();
+        let long = plain(&heap, layout(448));
+        let last = plain(&heap, layout(16));
+        fill(long, 448, 1);
+        check_and_free(&heap, long, layout(448), 1);
+        let pieces = [(0, 100), (112, 300), (432, 16)];
+        for (place, size) in pieces {
+            assert_eq!(plain(&heap, layout(size)), long.wrapping_add(place), "{size}");
+        }
+        assert_eq!(plain(&heap, layout(16)), last.wrapping_add(16));
+    }
+
+    #[test]
     fn a_buffer_of_zeros_does_not_stand_between_what_is_in_use() {
         let heap: Box<Heap<8192>> = Box::new(Heap::new());
         let layout = Layout::from_size_align(16, 8).unwrap();
@@ -295,6 +358,7 @@ mod tests {
             assert!(class < CLASSES && length >= size && length % GRAIN == 0, "{size}");
             assert!(length - size < GRAIN.max(size / 4 + 1), "{size} in {length}");
             assert!(class == last || class == last + 1, "{size}");
+            assert_eq!(length_of(class), length, "{size}");
             last = class;
         }
         assert!(class_of(LONGEST_KEPT + 1).0 >= CLASSES);
