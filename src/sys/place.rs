@@ -8,7 +8,7 @@ use std::fmt;
 use std::fs::File;
 use std::io;
 use std::mem::zeroed;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -40,8 +40,16 @@ pub(crate) fn open(path: &Path, access: Access, mode: u32) -> io::Result<File> {
         Access::ReadWrite => (false, libc::O_RDWR | libc::O_NONBLOCK | libc::O_NOCTTY),
         Access::New => (false, libc::O_RDWR | libc::O_EXCL),
     };
-    let place = Place::find(path, follow)?;
-    let file = File::from(place.open(flags | libc::O_CREAT, mode)?);
+    let flags = flags | libc::O_CREAT;
+    let mut place = Place::without_links(path).map_or_else(|| Place::find(path, follow), Ok)?;
+    let file = match place.open(flags, mode) {
+        Err(error) if follow && error.raw_os_error() == Some(libc::ELOOP) => {
+            place = Place::find(path, follow)?;
+            place.open(flags, mode)
+        }
+        opened => opened,
+    };
+    let file = File::from(file?);
     if identity::effective_uid() == 0 {
         judge(&file, File::from(place.directory))?;
     }
@@ -95,6 +103,14 @@ fn judge(file: &File, directory: File) -> io::Result<()> {
     Ok(())
 }
 
+/// The kernel's `struct open_how`.
+#[repr(C)]
+struct How {
+    flags: u64,
+    mode: u64,
+    resolve: u64,
+}
+
 struct Place {
     directory: OwnedFd,
     name: Name,
@@ -103,8 +119,41 @@ struct Place {
 }
 
 impl Place {
+    /// The directory of `path` where no link leads to it, which the kernel finds
+    /// out in one call. None where there is one, where the path is long or ends in
+    /// no name, and on kernels that do not know the call (before 5.6).
+    fn without_links(path: &Path) -> Option<Place> {
+        let path = path.as_os_str().as_bytes();
+        let (directory, name) = path.split_at(memchr::memrchr(b'/', path)? + 1);
+        if matches!(name, b"" | b"." | b"..") {
+            return None;
+        }
+        let (directory, name) = (Name::new(directory).ok()?, Name::new(name).ok()?);
+        let how = How {
+            flags: (DIRECTORY | libc::O_CLOEXEC) as u64,
+            mode: 0,
+            resolve: libc::RESOLVE_NO_SYMLINKS,
+        };
+        // SAFETY: the name is NUL-terminated, and `how` is as long as is said; both
+        // live through the call.
+        let fd = unsafe {
+            libc::syscall(
+                libc::SYS_openat2,
+                libc::AT_FDCWD,
+                directory.as_ptr(),
+                &raw const how,
+                size_of::<How>(),
+            )
+        };
+        let fd = RawFd::try_from(fd).ok().filter(|fd| *fd >= 0)?;
+        // SAFETY: the call succeeded, so the descriptor is open and nobody else's.
+        let directory = unsafe { OwnedFd::from_raw_fd(fd) };
+        Some(Place { directory, name, is_kernels: false })
+    }
+
     /// Walks to the directory of `path`, and through a link at its end if that is
-    /// to be followed. Takes no memory.
+    /// to be followed. Takes no memory but a lot of the stack.
+    #[inline(never)]
     fn find(path: &Path, follow: bool) -> io::Result<Place> {
         // Where we are may be a directory that we may not search.
         let mut directory = start(path.is_absolute())?;
