@@ -9,7 +9,7 @@ use lexopt::{Arg, Parser};
 
 use crate::config::Error;
 use crate::config::merge::Given;
-use crate::config::options::{Given as Where, Means, OPTIONS, Opt, Settings};
+use crate::config::options::{Given as Where, Means, OPTIONS, Opt, Settings, index_of};
 use crate::messages::options::CommandLine as Complaint;
 
 /// What a command line asks for.
@@ -19,6 +19,23 @@ pub(crate) struct Invocation {
     pub(crate) interactive: bool,
     /// The action and its arguments.
     pub(crate) words: Vec<OsString>,
+}
+
+impl Invocation {
+    /// What a supervisor is shown as that `name` started with this: the words that
+    /// tell which instance it is. Others may be a secret.
+    pub(crate) fn shown_as(&self, name: &str) -> Vec<OsString> {
+        let mut words: Vec<OsString> = vec![name.into()];
+        if let Some(file) = &self.given.config_file {
+            words.extend(["-C".into(), file.into()]);
+        }
+        for (index, _, value) in &self.given.values {
+            if Some(*index) == index_of("socket-name") {
+                words.extend(["-s".into(), value.into()]);
+            }
+        }
+        words
+    }
 }
 
 pub(crate) enum Parsed {

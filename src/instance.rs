@@ -80,7 +80,7 @@ impl fmt::Display for Identity {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Record {
     pub(crate) boot: String,
-    pub(crate) supervisor: Option<Identity>,
+    pub(crate) supervisor: Option<Pid>,
     /// Stays until nothing that it left behind is alive.
     pub(crate) program: Option<Identity>,
     /// When the program was last known to be there, or to have just ended:
@@ -91,11 +91,13 @@ pub(crate) struct Record {
 impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "zdaemon-instance-1 boot={}", self.boot)?;
-        for (key, identity) in [("supervisor", self.supervisor), ("program", self.program)] {
-            match identity {
-                Some(identity) => write!(f, " {key}={identity}")?,
-                None => write!(f, " {key}=none")?,
-            }
+        match self.supervisor {
+            Some(pid) => write!(f, " supervisor={pid}")?,
+            None => f.write_str(" supervisor=none")?,
+        }
+        match self.program {
+            Some(identity) => write!(f, " program={identity}")?,
+            None => f.write_str(" program=none")?,
         }
         match self.seen {
             Some(StartTime(ticks)) => writeln!(f, " seen={ticks}"),
@@ -113,8 +115,8 @@ impl Record {
             return None;
         }
         let boot = words.next()?.strip_prefix("boot=")?.to_string();
-        let supervisor = parse_identity(words.next()?.strip_prefix("supervisor=")?)?;
-        let program = parse_identity(words.next()?.strip_prefix("program=")?)?;
+        let supervisor = unless_none(words.next()?.strip_prefix("supervisor=")?, parse_pid)?;
+        let program = unless_none(words.next()?.strip_prefix("program=")?, parse_identity)?;
         // Not before the program is first told to end.
         let seen = match words.next() {
             Some(word) => Some(StartTime(word.strip_prefix("seen=")?.parse().ok()?)),
@@ -126,17 +128,21 @@ impl Record {
 
 /// The outer option is about the syntax, the inner one about `none`.
 #[allow(clippy::option_option)]
-fn parse_identity(text: &str) -> Option<Option<Identity>> {
-    if text == "none" {
-        return Some(None);
-    }
+fn unless_none<T>(text: &str, parse: fn(&str) -> Option<T>) -> Option<Option<T>> {
+    if text == "none" { Some(None) } else { parse(text).map(Some) }
+}
+
+fn parse_pid(text: &str) -> Option<Pid> {
+    Pid::new(text.parse().ok()?)
+}
+
+fn parse_identity(text: &str) -> Option<Identity> {
     let (pid, start) = text.split_once('@')?;
-    let pid = Pid::new(pid.parse().ok()?)?;
     let start = match start {
         "?" => None,
         ticks => Some(StartTime(ticks.parse().ok()?)),
     };
-    Some(Some(Identity { pid, start }))
+    Some(Identity { pid: parse_pid(pid)?, start })
 }
 
 /// What became of the program that a record names.
@@ -214,7 +220,7 @@ mod tests {
     fn a_record_comes_back_as_it_was_written() {
         let full = Record {
             boot: "6b1f".into(),
-            supervisor: identity(12, Some(99)),
+            supervisor: Pid::new(12),
             program: identity(13, None),
             seen: Some(StartTime(7)),
         };
@@ -227,7 +233,7 @@ mod tests {
     fn a_torn_record_is_no_record() {
         let text = Record {
             boot: "b".into(),
-            supervisor: identity(12, Some(99)),
+            supervisor: Pid::new(12),
             program: identity(1313, Some(5)),
             seen: Some(StartTime(77)),
         }

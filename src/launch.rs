@@ -1,7 +1,7 @@
 //! What a client hands over to the supervisor that it launches: plain data, so
 //! that neither side needs to know the other; and its way through a socket,
-//! because a launched supervisor is this binary executed anew, with nothing in
-//! its memory that only a client needs.
+//! because a launched supervisor has nothing in its memory that only a client
+//! needs.
 
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
@@ -13,7 +13,7 @@ use crate::eventlog::Plan;
 use crate::users::User;
 use crate::wire::{Wire, wire_enum, wire_struct};
 
-/// The name that a launched supervisor goes by among the processes.
+/// The name by which this binary, executed anew, knows that a launch awaits it.
 pub(crate) const SUPERVISOR_NAME: &str = "zdaemon-supervisor";
 
 /// No launch is longer: the arguments of a program have room in it many times.
@@ -26,6 +26,8 @@ const USUAL: usize = 2 << 10;
 pub(crate) struct Launch {
     /// The program and its arguments.
     pub(crate) words: Vec<OsString>,
+    /// The words by which the supervisor is known among the processes.
+    pub(crate) shown_as: Vec<OsString>,
     /// The directory that the command was given in.
     pub(crate) base: PathBuf,
     /// Whom to become; none to stay who we are.
@@ -71,6 +73,7 @@ wire_enum!(Purpose { 0: Run, 1: Stop });
 
 wire_struct!(Launch {
     words,
+    shown_as,
     base,
     user,
     socket,

@@ -44,8 +44,9 @@ use std::mem::ManuallyDrop;
 use std::path::Path;
 
 use crate::cli::{Invocation, Parsed};
-use crate::client::{Client, complain, print_line};
+use crate::client::{Begun, Client, Early, complain, print_line};
 use crate::messages::client::{Complain, exit};
+use crate::sys::anew;
 
 /// What this process is to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,7 +104,7 @@ fn work_of(role: Role) -> fn(String, Vec<OsString>) -> u8 {
         Role::Launched => |name, arguments| {
             // Their memory serves what it keeps.
             drop((name, arguments));
-            supervisor::run_launched()
+            supervisor::run_launched(anew::inherited_socket())
         },
         Role::ZeoInstanceMaker => |name, arguments| {
             scaffold::mkzeoinst(&name, &arguments, &mut io::stdout(), &mut io::stderr())
@@ -130,6 +131,25 @@ fn run_client(
     help: fn(&str) -> String,
     foreign_sections: bool,
 ) -> u8 {
+    match Early::begin(&arguments) {
+        Begun::Client(early) => be_client(name, arguments, work, help, foreign_sections, early),
+        Begun::Supervisor(socket) => {
+            drop((name, arguments));
+            supervisor::run_launched(Ok(socket))
+        }
+    }
+}
+
+/// Not inlined for the reason that `work_of` gives.
+#[inline(never)]
+fn be_client(
+    name: String,
+    arguments: Vec<OsString>,
+    work: fn(&mut Client) -> u8,
+    help: fn(&str) -> String,
+    foreign_sections: bool,
+    early: Option<Early>,
+) -> u8 {
     let base = env::current_dir().unwrap_or_else(|_| "/".into());
     let usage = |why: &config::Error| {
         complain(&Complain::Usage { why, program: &name });
@@ -148,8 +168,7 @@ fn run_client(
         Err(error) => return usage(&error),
     };
     invocation.given.foreign_sections |= foreign_sections;
-    let shown_as = [launch::SUPERVISOR_NAME.into()].into_iter().chain(arguments).collect();
-    match Client::new(name.clone(), invocation, base, supervisor::run, shown_as) {
+    match Client::new(name.clone(), invocation, base, supervisor::run, arguments, early) {
         // The process ends with its work: nobody has to take the client apart.
         Ok(client) => work(&mut ManuallyDrop::new(client)),
         Err(error) => usage(&error),

@@ -113,9 +113,11 @@ pub(crate) fn processes() -> impl Iterator<Item = (Pid, Stat)> {
 
 /// A name that is new with each boot; empty where the kernel tells none.
 pub(crate) fn boot_id() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
-        .map(|text| text.trim().to_string())
-        .unwrap_or_default()
+    let mut text = [0; 64];
+    let read =
+        File::open("/proc/sys/kernel/random/boot_id").and_then(|mut file| file.read(&mut text));
+    let text = read.ok().and_then(|length| std::str::from_utf8(text.get(..length)?).ok());
+    text.unwrap_or_default().trim().to_string()
 }
 
 #[cfg(test)]

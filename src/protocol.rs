@@ -10,7 +10,7 @@
 //! as it was until then, and an empty line stand before the reply; an older
 //! supervisor does not know that word and does nothing.
 
-use std::ffi::OsString;
+use std::ffi::{CString, OsString};
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -196,7 +196,7 @@ pub(crate) struct Report<'a> {
     pub(crate) supervisor: i32,
     pub(crate) backoff_limit: u32,
     pub(crate) file: &'a Path,
-    pub(crate) words: &'a [OsString],
+    pub(crate) words: &'a [CString],
     pub(crate) uptime: Duration,
     pub(crate) restarts: u32,
     pub(crate) last_exit: Option<(Ended, Duration)>,
@@ -358,7 +358,7 @@ mod tests {
         assert_eq!(Line::parse("note=it died"), Line::Note("it died"));
     }
 
-    fn report(words: &[OsString]) -> Report<'_> {
+    fn report(words: &[CString]) -> Report<'_> {
         Report {
             now: Duration::new(1_795_181_994, 592_870_700),
             should_be_up: true,
@@ -382,7 +382,7 @@ mod tests {
 
     #[test]
     fn a_status_report_has_the_lines_of_5_2_1_first_and_in_their_order() {
-        let words = [OsString::from("sleep"), OsString::from("100")];
+        let words = [c"sleep".into(), c"100".into()];
         assert_eq!(
             report(&words).to_string(),
             "status=running\nnow=1795181994.592870\nshould_be_up=1\ndelay=0\nbackoff=0\n\
@@ -395,7 +395,8 @@ mod tests {
     #[test]
     fn a_client_reads_reports_of_every_version() {
         let words = vec![OsString::from("sleep"), OsString::from("100")];
-        let status = Status::parse(report(&words).to_string().as_bytes()).expect("a report");
+        let report = report(&[c"sleep".into(), c"100".into()]).to_string();
+        let status = Status::parse(report.as_bytes()).expect("a report");
         assert_eq!((status.program, status.words), (Pid::new(9342), Some(words)));
         let old = Status::parse(b"status=stopped\nmood=1\napplication=0\n").expect("a report");
         assert_eq!((old.program, old.should_be_up, old.testing), (None, true, false));

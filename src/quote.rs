@@ -2,7 +2,7 @@
 //! for messages and status reports, and such lists read back without being
 //! evaluated. Strings are bytes; what is not UTF-8 is shown as `\udcXX`.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::{CString, OsStr, OsString};
 use std::fmt;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
@@ -56,15 +56,32 @@ impl fmt::Display for Clean<'_> {
     }
 }
 
-/// `['sleep', '100']`
-pub(crate) struct QuotedList<'a>(pub(crate) &'a [OsString]);
+/// A string of bytes, however it is kept.
+pub(crate) trait Word {
+    fn bytes(&self) -> &[u8];
+}
 
-impl fmt::Display for QuotedList<'_> {
+impl Word for OsString {
+    fn bytes(&self) -> &[u8] {
+        self.as_bytes()
+    }
+}
+
+impl Word for CString {
+    fn bytes(&self) -> &[u8] {
+        self.to_bytes()
+    }
+}
+
+/// `['sleep', '100']`
+pub(crate) struct QuotedList<'a, W>(pub(crate) &'a [W]);
+
+impl<W: Word> fmt::Display for QuotedList<'_, W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[")?;
         for (index, word) in self.0.iter().enumerate() {
             let separator = if index == 0 { "" } else { ", " };
-            write!(f, "{separator}{}", Quoted(word.as_bytes()))?;
+            write!(f, "{separator}{}", Quoted(word.bytes()))?;
         }
         f.write_str("]")
     }

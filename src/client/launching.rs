@@ -13,31 +13,48 @@ use super::hold::{Held, Wait};
 use super::{Client, Exit, complain};
 use crate::config::merge;
 use crate::instance::{self, Survivor};
-use crate::launch::{Launch, Mode, Purpose};
+use crate::launch::{Launch, Mode, Purpose, SUPERVISOR_NAME};
 use crate::messages::client::{Complain, exit};
 use crate::messages::supervisor::LaunchError;
 use crate::protocol::Outcome;
 use crate::sys::process::{self, Fork};
-use crate::sys::spawn::CANNOT_EXECUTE;
 use crate::sys::{anew, environment, identity, place};
 use crate::users::User;
-use crate::vocabulary::{Ended, Pid};
+use crate::vocabulary::Pid;
 
 /// How often a launch is tried again that met a supervisor which was just
 /// ending.
 const ATTEMPTS: usize = 5;
 
-/// A supervisor that is being started while the client still finds out what it is
-/// to do, so that both take their time at once. It waits for its launch, and ends
-/// without a word if none comes.
-pub(super) struct Early(Option<(Pid, UnixStream)>);
+/// A supervisor that was begun before the client knows what it is to do: as a copy
+/// of a process that has not filled its memory yet. It gets itself ready meanwhile,
+/// and waits for its launch; it ends without a word if none comes.
+pub(crate) struct Early(Option<(Pid, UnixStream)>);
+
+/// Which of the two a process is, once there are two.
+pub(crate) enum Begun<T> {
+    Client(T),
+    /// Its end of the socket to the client.
+    Supervisor(UnixStream),
+}
 
 impl Early {
-    /// None where that cannot be had; it saves time and nothing else.
-    pub(super) fn begin(words: &[OsString]) -> Option<Early> {
-        let (ours, theirs) = UnixStream::pair().ok()?;
-        let pid = anew::spawn_meanwhile(words, theirs.as_fd())?;
-        Some(Early(Some((pid, ours))))
+    /// None where nothing looks like a start, and where there can be no other
+    /// process: it saves time and nothing else.
+    pub(crate) fn begin(arguments: &[OsString]) -> Begun<Option<Early>> {
+        if arguments.iter().all(|word| word != "start") {
+            return Begun::Client(None);
+        }
+        let Ok((ours, theirs)) = UnixStream::pair() else { return Begun::Client(None) };
+        match process::fork() {
+            Ok(Fork::Child) => {
+                // The terminal is the client's from the very beginning.
+                let _ = process::start_session();
+                Begun::Supervisor(theirs)
+            }
+            Ok(Fork::Parent(pid)) => Begun::Client(Some(Early(Some((pid, ours))))),
+            Err(_) => Begun::Client(None),
+        }
     }
 }
 
@@ -87,10 +104,9 @@ impl Client {
             complain(&Complain::CannotLaunch(&error));
             exit::FAILED
         };
-        let launch = self.launch_plan(words, user.clone(), purpose);
+        let launch = self.launch_plan(words, user, purpose);
         let early = self.early.take().filter(|_| merge::keeps_environment(&self.settings));
         let early = early.and_then(|mut early| early.0.take());
-        let is_early = early.is_some();
         let (pid, ours) = match early {
             Some((pid, mut ours)) => {
                 let _ = launch.send(&mut ours);
@@ -106,10 +122,7 @@ impl Client {
             }
         }
         if matches!(wait.held, Held::Closed | Held::Outcome(Outcome::Gone(_) | Outcome::Rival)) {
-            let ended = process::wait_for(pid).map_err(cannot)?;
-            if is_early && ended == Ended::Exited(CANNOT_EXECUTE.into()) {
-                return self.launch_once(words, user, limit, purpose);
-            }
+            process::wait_for(pid).map_err(cannot)?;
         }
         Ok(wait)
     }
@@ -118,7 +131,10 @@ impl Client {
     fn start_supervisor(&self, launch: Launch) -> io::Result<(Pid, UnixStream)> {
         let (mut ours, theirs) = UnixStream::pair()?;
         let environment = merge::merged_environment(&self.settings);
-        if let Ok(pid) = anew::spawn(&self.shown_as, &environment, theirs.as_fd()) {
+        // The words have room for those that it will be shown as.
+        let mut words = launch.shown_as.clone();
+        words.insert(0, SUPERVISOR_NAME.into());
+        if let Ok(pid) = anew::spawn(&words, &environment, theirs.as_fd()) {
             // If it ends before it has read this, its end of the socket closes.
             let _ = launch.send(&mut ours);
             return Ok((pid, ours));
@@ -151,21 +167,22 @@ impl Client {
     }
 
     fn launch_plan(&self, words: &[OsString], user: Option<User>, purpose: Purpose) -> Launch {
-        let settings = self.settings.clone();
+        let settings = &self.settings;
         Launch {
             words: words.to_vec(),
+            shown_as: self.invocation.shown_as(&self.name),
             base: self.base.clone(),
             user,
             socket: self.paths.socket.clone(),
-            pid_file: settings.pid_file.0,
-            directory: settings.directory.0,
+            pid_file: settings.pid_file.0.clone(),
+            directory: settings.directory.0.clone(),
             umask: settings.umask.0,
-            transcript: settings.transcript.0,
-            event_log: settings.event_log,
-            start_test: settings.start_test_program.0,
+            transcript: settings.transcript.0.clone(),
+            event_log: settings.event_log.clone(),
+            start_test: settings.start_test_program.0.clone(),
             backoff_limit: settings.backoff_limit.0,
             forever: settings.forever.0,
-            exit_codes: settings.exit_codes.0,
+            exit_codes: settings.exit_codes.0.clone(),
             stop_timeout: settings.stop_timeout.0,
             start_timeout: settings.start_timeout.0,
             settle_time: settings.settle_time.0,

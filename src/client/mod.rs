@@ -20,7 +20,6 @@ use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use self::launching::Early;
 use crate::cli::Invocation;
 use crate::config::options::Settings;
 use crate::config::{Error, merge};
@@ -33,6 +32,7 @@ use crate::sys::poll;
 use crate::users::{self, User};
 
 pub(crate) use self::commands::{help_text, supervisor_help_text};
+pub(crate) use self::launching::{Begun, Early};
 
 /// The exit status of a command.
 pub(crate) type Exit = u8;
@@ -49,8 +49,8 @@ pub(crate) struct Client {
     /// The absolute directory that the command was given in.
     base: PathBuf,
     supervise: Supervise,
-    /// What a supervisor that it starts is shown as among the processes.
-    shown_as: Vec<OsString>,
+    /// The arguments as they were typed.
+    typed: Vec<OsString>,
     early: Cell<Option<Early>>,
     /// The next status is the first of its command, and may warn.
     warns: Cell<bool>,
@@ -64,10 +64,9 @@ impl Client {
         invocation: Invocation,
         base: PathBuf,
         supervise: Supervise,
-        shown_as: Vec<OsString>,
+        typed: Vec<OsString>,
+        early: Option<Early>,
     ) -> Result<Client, Error> {
-        let starts = invocation.words.first().is_some_and(|word| word == "start");
-        let early = starts.then(|| Early::begin(&shown_as)).flatten();
         let settings = merge::load(&invocation.given, &base)?;
         let paths = Paths::new(settings.socket_name.0.as_deref().unwrap_or(Path::new("/")));
         let client = Client {
@@ -77,7 +76,7 @@ impl Client {
             paths,
             base,
             supervise,
-            shown_as,
+            typed,
             early: Cell::new(early),
             warns: Cell::new(false),
             at_prompt: false,
@@ -127,8 +126,7 @@ impl Client {
 
     /// The command line as it was typed.
     fn typed(&self) -> Vec<OsString> {
-        let arguments = self.shown_as.iter().skip(1).cloned();
-        [self.name.clone().into()].into_iter().chain(arguments).collect()
+        [self.name.clone().into()].into_iter().chain(self.typed.iter().cloned()).collect()
     }
 
     /// Runs one command, given as words.

@@ -4,7 +4,7 @@ use std::env;
 use std::ffi::OsString;
 
 use super::{Client, Exit, print_line};
-use crate::config::options::{Means, OPTIONS, Settings};
+use crate::config::options::{Means, OPTIONS};
 use crate::messages::client::{Say, exit};
 use crate::quote::QuotedList;
 use crate::version;
@@ -71,9 +71,9 @@ pub(super) fn show(client: &mut Client, arguments: &[OsString]) -> Exit {
 }
 
 /// One line an option, in the order of the table.
-fn options(client: &Client) -> String {
-    let mut settings: Settings = client.settings.clone();
-    let file = client.settings.config_file.as_ref();
+fn options(client: &mut Client) -> String {
+    let settings = &mut client.settings;
+    let file = settings.config_file.as_ref();
     let mut lines = vec![
         "zdctl/zdrun options:".to_string(),
         line("schemafile", "None"),
@@ -82,7 +82,7 @@ fn options(client: &Client) -> String {
     ];
     for option in OPTIONS {
         if let Means::Setting(field) = option.means {
-            lines.push(line(option.label, &field(&mut settings).show()));
+            lines.push(line(option.label, &field(settings).show()));
         }
     }
     lines.join("\n")

@@ -12,7 +12,7 @@ use super::{Origin, Place};
 use crate::eventlog::plan::Plan;
 
 /// Everything that is configurable, with its final value.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Settings {
     pub(crate) program: Words,
     pub(crate) backoff_limit: Count,

@@ -65,7 +65,7 @@ pub(crate) const READERS: [Reader; 7] = [
         name: "instance record",
         read: record,
         corpus: &[
-            b"zdaemon-instance-1 boot=5e1a-77 supervisor=12@345 program=67@?\n",
+            b"zdaemon-instance-1 boot=5e1a-77 supervisor=12 program=67@?\n",
             b"zdaemon-instance-1 boot= supervisor=none program=none\nold\n",
         ],
         per_byte: 16,

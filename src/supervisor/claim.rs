@@ -14,7 +14,7 @@ use std::time::Duration;
 use crate::instance::holder::{self, Summoned};
 use crate::instance::{self, Identity, LONGEST_RECORD, Paths, Record, Survivor};
 use crate::messages::supervisor::LaunchError;
-use crate::procfs::{self, StartTime};
+use crate::procfs::StartTime;
 use crate::quote::Clean;
 use crate::sys::identity::effective_uid;
 use crate::sys::place::{self, Access};
@@ -49,8 +49,8 @@ pub(crate) enum Claimed {
     Theirs(String),
 }
 
-/// Claims the instance, or says who has it.
-pub(crate) fn claim(paths: Paths) -> Result<Claimed, String> {
+/// Claims the instance, in this boot, or says who has it.
+pub(crate) fn claim(paths: Paths, boot: String) -> Result<Claimed, String> {
     let path = &paths.socket;
     if path.as_os_str().len() > socket::LONGEST_PATH {
         let longest = socket::LONGEST_PATH;
@@ -78,9 +78,9 @@ pub(crate) fn claim(paths: Paths) -> Result<Claimed, String> {
     // Where directories have no such locks, the record's must do.
     let _ = lock::mark(&directory, holder::mark(&paths));
     let (survivor, found) = find_survivor(&record_file, &paths)?;
-    let supervisor = Pid::new(process::own_pid()).map(Identity::of);
     let (program, seen) = found.map_or((None, None), |found| (found.program, found.seen));
-    let record = Record { boot: procfs::boot_id(), supervisor, program, seen };
+    let supervisor = Pid::new(process::own_pid());
+    let record = Record { boot, supervisor, program, seen };
     let mut claim = Claim { paths, directory, record_file, record, socket: None };
     if let Err(error) = write_record(&claim.record_file, &claim.record) {
         claim.release();

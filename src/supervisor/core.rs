@@ -2,11 +2,9 @@
 //! answer requests, take notice of ended children. All of it lives in one
 //! struct that a later version can write out and read back. Does not wait.
 
-use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use super::claim::Claim;
@@ -33,8 +31,6 @@ pub(super) const ADOPTED_CHECK: Duration = Duration::from_secs(1);
 /// What is started, and how.
 pub(super) struct Recipe {
     pub(super) command: Command,
-    pub(super) file: PathBuf,
-    pub(super) words: Vec<OsString>,
     /// Most programs have none.
     pub(super) test: Option<Box<StartTest>>,
     pub(super) policy: Policy,
@@ -210,7 +206,7 @@ impl Core {
             Executed::No(error) => {
                 self.program.exec = None;
                 self.program.refused = true;
-                let path = self.recipe.file.clone();
+                let path = self.recipe.command.path().to_path_buf();
                 let message = LogMessage::CannotExecute { path: &path, error: &error };
                 self.say(&message);
                 self.tell_waiters(&message);

@@ -6,8 +6,8 @@
 use std::env;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::fd::AsFd;
-use std::os::unix::net::UnixListener;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
 use super::claim::{Claim, Claimed, claim};
@@ -24,12 +24,13 @@ use crate::eventlog::EventLog;
 use crate::instance::{Paths, Survivor};
 use crate::launch::{Launch, Mode};
 use crate::messages::supervisor::{LaunchError, LogMessage};
+use crate::procfs;
 use crate::program;
 use crate::protocol::Outcome;
 use crate::sys::descriptor::{self, StandardStream};
 use crate::sys::signal::{self, SelfPipe};
 use crate::sys::spawn::Command;
-use crate::sys::{anew, clock, identity, process};
+use crate::sys::{clock, identity, process, title};
 use crate::users::User;
 use crate::vocabulary::Signal;
 
@@ -73,18 +74,21 @@ fn unable(verb: &str, path: &Path, error: &io::Error) -> String {
     LaunchError::Unable { verb, path, error }.to_string()
 }
 
-/// Becomes the supervisor that the client at the inherited socket wants; comes
-/// back with its exit status when it ends.
-pub(crate) fn run_launched() -> u8 {
+/// Becomes the supervisor that the client at the other end of the socket wants;
+/// comes back with its exit status when it ends.
+pub(crate) fn run_launched(socket: io::Result<UnixStream>) -> u8 {
     process::set_name(c"zdaemon");
-    // While the client may still find out what we are to do.
-    signal::reset_all();
-    let received = anew::inherited_socket().and_then(|mut stream| {
+    let received = socket.and_then(|mut stream| {
+        // While the client may still find out what we are to do.
+        let boot = get_ready(Some(stream.as_fd()));
         let launch = Launch::receive(&mut stream)?;
-        Ok((launch, Mode::Detached(stream)))
+        Ok((launch, Mode::Detached(stream), boot))
     });
     match received {
-        Ok((launch, mode)) => begin(launch, mode),
+        Ok((mut launch, mode, boot)) => {
+            title::show_as(&std::mem::take(&mut launch.shown_as));
+            begin(launch, mode, boot)
+        }
         // The client does not need us.
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => 0,
         Err(_) => {
@@ -97,19 +101,26 @@ pub(crate) fn run_launched() -> u8 {
 /// Becomes the supervisor of the instance; comes back with its exit status when
 /// it ends. The launcher has been told whatever there is to tell.
 pub(crate) fn run(launch: Box<Launch>, mode: Mode) -> u8 {
-    signal::reset_all();
-    begin(launch, mode)
-}
-
-fn begin(launch: Box<Launch>, mode: Mode) -> u8 {
     let report = match &mode {
         Mode::Detached(stream) => Some(stream.as_fd()),
         Mode::Attached => None,
     };
-    descriptor::close_inherited(report);
+    let boot = get_ready(report);
+    begin(launch, mode, boot)
+}
+
+/// Lets go of all that was inherited but the standard streams and `keep`; which boot
+/// this is.
+fn get_ready(keep: Option<BorrowedFd<'_>>) -> String {
+    signal::reset_all();
+    descriptor::close_inherited(keep);
+    procfs::boot_id()
+}
+
+fn begin(launch: Box<Launch>, mode: Mode, boot: String) -> u8 {
     let attached = matches!(mode, Mode::Attached);
     let purpose = launch.purpose;
-    let prepared = prepare(launch, attached);
+    let prepared = prepare(launch, attached, boot);
     match (prepared, mode) {
         (Ok((mut supervisor, survivor)), mode) => {
             if let Mode::Detached(stream) = mode {
@@ -167,14 +178,18 @@ impl Ownership {
 /// On the heap, and in a function of its own, so that what is needed once takes
 /// none of the stack that the loop stands on for years.
 #[inline(never)]
-fn prepare(launch: Box<Launch>, attached: bool) -> Result<(Box<Supervisor>, Survivor), Refusal> {
+fn prepare(
+    launch: Box<Launch>,
+    attached: bool,
+    boot: String,
+) -> Result<(Box<Supervisor>, Survivor), Refusal> {
     signal::disarm_write_signals()?;
     let signals = SelfPipe::catch(&CAUGHT)?;
     if !attached {
         // An error means that it leads one already.
         let _ = process::start_session();
     }
-    let mut ownership = take_ownership(&launch)?;
+    let mut ownership = take_ownership(&launch, boot)?;
     let parts = match assemble(launch, &mut ownership, attached) {
         Ok(parts) => parts,
         Err(why) => {
@@ -221,19 +236,22 @@ fn build(parts: Parts, ownership: Ownership, signals: SelfPipe, attached: bool) 
 /// The words of the program are in a status report; quoting makes four bytes of
 /// one at most. The rest of it, and any other reply, is short.
 fn longest_reply(recipe: &Recipe) -> usize {
-    let words: usize = recipe.words.iter().map(|word| 4 * word.len() + 4).sum();
-    2000 + 4 * recipe.file.as_os_str().len() + words
+    let words: usize = recipe.command.words().iter().map(|word| 4 * word.count_bytes() + 4).sum();
+    2000 + 4 * recipe.command.path().as_os_str().len() + words
 }
 
 /// Claims the instance as the user we are to be, writes the pid file as the
 /// user whose directory it is in, and becomes that user for good.
 #[inline(never)]
-fn take_ownership(launch: &Launch) -> Result<Ownership, Refusal> {
+fn take_ownership(launch: &Launch, boot: String) -> Result<Ownership, Refusal> {
     let paths = Paths::new(&launch.socket);
     let claimed = match &launch.user {
-        Some(user) => identity::while_user(user.uid, user.gid, &user.groups, || claim(paths))
-            .map_err(|error| Refusal::Because(unable_to_switch(user, &error)))?,
-        None => claim(paths),
+        Some(user) => {
+            let claim = || claim(paths, boot);
+            identity::while_user(user.uid, user.gid, &user.groups, claim)
+                .map_err(|error| Refusal::Because(unable_to_switch(user, &error)))?
+        }
+        None => claim(paths, boot),
     };
     let (claim, survivor) = match claimed? {
         Claimed::Ours(claim, survivor) => (claim, survivor),
@@ -369,5 +387,5 @@ fn recipe(launch: Box<Launch>, attached: bool) -> Result<Recipe, String> {
         tested,
         attached,
     };
-    Ok(Recipe { command, file, words: launch.words, test, policy })
+    Ok(Recipe { command, test, policy })
 }

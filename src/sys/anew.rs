@@ -1,16 +1,15 @@
 //! This binary executed anew, as a process that has nothing of this one's memory:
-//! how it is started, at once or while we go on, and the socket that it finds.
-//! What is said over that is not known here.
+//! how it is started, and the socket that it finds. What is said over that is not
+//! known here.
 
 use std::ffi::OsString;
 use std::io;
-use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
 
-use super::spawn::{CANNOT_EXECUTE, Strings, execute, put};
-use super::{check, lodger, process, signal};
+use super::check;
+use super::spawn::Strings;
 use crate::vocabulary::Pid;
 
 /// Where a process that executes this binary anew finds the socket to whoever
@@ -47,40 +46,6 @@ pub(crate) fn spawn(
         return Err(io::Error::from_raw_os_error(errno));
     }
     Pid::new(pid).ok_or_else(|| io::Error::from(io::ErrorKind::Other))
-}
-
-/// As `spawn`, but we go on meanwhile, and the environment is ours as it is.
-/// Nobody tells if the exec fails: the process ends with `CANNOT_EXECUTE`, and its
-/// end of the socket closes. None where that cannot be had.
-pub(crate) fn spawn_meanwhile(words: &[OsString], socket: BorrowedFd<'_>) -> Option<Pid> {
-    // The child looks at them until it executes, whenever that is.
-    let argv = ManuallyDrop::new(Strings::of(words).ok()?);
-    let plan = Anew { argv: argv.pointers.as_ptr(), socket: socket.as_raw_fd() };
-    let _blocked = signal::AllBlocked::now();
-    lodger::take_in(execute_anew, plan)
-}
-
-#[derive(Clone, Copy)]
-struct Anew {
-    argv: *const *const libc::c_char,
-    socket: RawFd,
-}
-
-extern "C" fn execute_anew(plan: *mut libc::c_void) -> libc::c_int {
-    // SAFETY: `take_in` passes the copy of a plan, which stays where it is.
-    let plan = unsafe { &*plan.cast::<Anew>() };
-    let _ = process::start_session();
-    signal::reset_caught();
-    // A descriptor that is put onto itself would stay one that an exec closes.
-    let is_in_place = plan.socket == INHERITED;
-    // SAFETY: fcntl takes integers here and touches no memory.
-    if !is_in_place || unsafe { libc::fcntl(INHERITED, libc::F_SETFD, 0) } == 0 {
-        let _ = put(plan.socket, INHERITED);
-        // SAFETY: the path is NUL-terminated; the array ends with a null pointer, and
-        // whoever made the plan keeps it and its texts for ever.
-        let _ = unsafe { execute(c"/proc/self/exe".as_ptr(), plan.argv) };
-    }
-    process::exit_now(CANNOT_EXECUTE)
 }
 
 /// What `posix_spawn` is told to do between the two.

@@ -8,7 +8,7 @@ use std::ffi::{CStr, OsString};
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStringExt;
 
-use super::{descriptor, signal};
+use super::{descriptor, signal, title};
 
 /// Makes `$run` what the process does; it gets the arguments, the name first,
 /// and gives the exit status.
@@ -21,7 +21,7 @@ macro_rules! entry {
         #[cfg_attr(test, allow(dead_code))]
         extern "C" fn begin(
             count: ::std::ffi::c_int,
-            vector: *const *const ::std::ffi::c_char,
+            vector: *const *mut ::std::ffi::c_char,
         ) -> ::std::ffi::c_int {
             $crate::sys::entry::run(count, vector, $run)
         }
@@ -31,28 +31,31 @@ pub(crate) use entry;
 
 pub(crate) fn run(
     count: libc::c_int,
-    vector: *const *const libc::c_char,
+    vector: *const *mut libc::c_char,
     work: fn(Vec<OsString>) -> u8,
 ) -> libc::c_int {
     let _ = descriptor::fill_standard();
     let _ = signal::disarm_write_signals();
-    let status = work(arguments(count, vector));
+    let words = words(count, vector);
+    // SAFETY: the kernel has put them on the stack that it made for us.
+    unsafe { title::remember(&words) };
+    let status = work(words.into_iter().map(copied).collect());
     let _ = io::stdout().flush();
     libc::c_int::from(status)
 }
 
-fn arguments(count: libc::c_int, vector: *const *const libc::c_char) -> Vec<OsString> {
+fn words(count: libc::c_int, vector: *const *mut libc::c_char) -> Vec<*mut libc::c_char> {
     let words = (0..usize::try_from(count).unwrap_or(0)).map_while(|index| {
         // SAFETY: the C library passes `count` pointers and a null one.
         let place = unsafe { vector.add(index) };
         // SAFETY: as above.
         let word = unsafe { *place };
-        if word.is_null() {
-            return None;
-        }
-        // SAFETY: an argument is NUL-terminated and lives as long as the process.
-        let word = unsafe { CStr::from_ptr(word) };
-        Some(OsString::from_vec(word.to_bytes().to_vec()))
+        (!word.is_null()).then_some(word)
     });
     words.collect()
+}
+
+fn copied(word: *mut libc::c_char) -> OsString {
+    // SAFETY: an argument is NUL-terminated, and nobody changes it meanwhile.
+    OsString::from_vec(unsafe { CStr::from_ptr(word) }.to_bytes().to_vec())
 }

@@ -23,6 +23,7 @@ pub(crate) mod signal;
 pub(crate) mod socket;
 pub(crate) mod spawn;
 pub(crate) mod stack;
+pub(crate) mod title;
 pub(crate) mod umask;
 
 use std::io;

@@ -5,7 +5,7 @@
 //! memory is prepared before. The program is a lodger; the others have a copy of our
 //! memory.
 
-use std::ffi::{CString, OsString};
+use std::ffi::{CString, OsStr, OsString};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
@@ -27,7 +27,7 @@ pub(crate) struct Command {
 /// Texts as C functions expect a list of them.
 pub(super) struct Strings {
     /// What the pointers point into: moving a `CString` does not move its text.
-    _owned: Vec<CString>,
+    owned: Vec<CString>,
     pub(super) pointers: Vec<*const libc::c_char>,
 }
 
@@ -36,7 +36,7 @@ impl Strings {
     pub(super) fn new(texts: impl Iterator<Item = Vec<u8>>) -> io::Result<Strings> {
         let owned = texts.map(CString::new).collect::<Result<Vec<_>, _>>()?;
         let pointers = owned.iter().map(|text| text.as_ptr()).chain([std::ptr::null()]).collect();
-        Ok(Strings { _owned: owned, pointers })
+        Ok(Strings { owned, pointers })
     }
 
     pub(super) fn of(words: &[OsString]) -> io::Result<Strings> {
@@ -49,6 +49,15 @@ impl Command {
     /// a word holds a NUL byte.
     pub(crate) fn new(path: &Path, words: &[OsString]) -> io::Result<Command> {
         Ok(Command { path: CString::new(path.as_os_str().as_bytes())?, argv: Strings::of(words)? })
+    }
+
+    /// The file that is executed.
+    pub(crate) fn path(&self) -> &Path {
+        Path::new(OsStr::from_bytes(self.path.to_bytes()))
+    }
+
+    pub(crate) fn words(&self) -> &[CString] {
+        &self.argv.owned
     }
 
     /// Replaces this process, with its environment; comes back only with the
@@ -70,10 +79,7 @@ unsafe extern "C" {
 ///
 /// As for `execv`.
 #[cfg(target_arch = "x86_64")]
-pub(super) unsafe fn execute(
-    path: *const libc::c_char,
-    argv: *const *const libc::c_char,
-) -> io::Error {
+unsafe fn execute(path: *const libc::c_char, argv: *const *const libc::c_char) -> io::Error {
     let result: i64;
     // SAFETY: this is the C library's own list, which we change nowhere now.
     let envp = unsafe { environ };
@@ -97,10 +103,7 @@ pub(super) unsafe fn execute(
 ///
 /// As for `execv`.
 #[cfg(not(target_arch = "x86_64"))]
-pub(super) unsafe fn execute(
-    path: *const libc::c_char,
-    argv: *const *const libc::c_char,
-) -> io::Error {
+unsafe fn execute(path: *const libc::c_char, argv: *const *const libc::c_char) -> io::Error {
     // SAFETY: the caller promises it.
     unsafe { libc::execve(path, argv, environ) };
     io::Error::last_os_error()
@@ -279,7 +282,7 @@ fn redirect(plan: &Plan) -> io::Result<()> {
     Ok(())
 }
 
-pub(super) fn put(fd: RawFd, standard: RawFd) -> io::Result<()> {
+fn put(fd: RawFd, standard: RawFd) -> io::Result<()> {
     // SAFETY: dup2 touches no memory and is async-signal-safe.
     check(unsafe { libc::dup2(fd, standard) }).map(drop)
 }
