@@ -18,6 +18,8 @@ pub(crate) const SUPERVISOR_NAME: &str = "zdaemon-supervisor";
 
 /// No launch is longer: the arguments of a program have room in it many times.
 const LONGEST: usize = 64 << 20;
+/// The length of a launch, before it.
+const HEAD: usize = size_of::<usize>();
 /// Most are not longer, and then take no memory that would lie idle for years.
 const USUAL: usize = 2 << 10;
 
@@ -28,6 +30,8 @@ pub(crate) struct Launch {
     pub(crate) words: Vec<OsString>,
     /// The words by which the supervisor is known among the processes.
     pub(crate) shown_as: Vec<OsString>,
+    /// Names the time since the machine was started; empty where nobody knows.
+    pub(crate) boot: String,
     /// The directory that the command was given in.
     pub(crate) base: PathBuf,
     /// Whom to become; none to stay who we are.
@@ -74,6 +78,7 @@ wire_enum!(Purpose { 0: Run, 1: Stop });
 wire_struct!(Launch {
     words,
     shown_as,
+    boot,
     base,
     user,
     socket,
@@ -93,6 +98,20 @@ wire_struct!(Launch {
     purpose,
 });
 
+/// The number of bytes that were read; there may be room for more.
+fn read_at_least(stream: &mut UnixStream, into: &mut [u8], least: usize) -> io::Result<usize> {
+    let mut count = 0;
+    while count < least {
+        match stream.read(into.get_mut(count..).unwrap_or(&mut [])) {
+            Ok(0) => return Err(io::Error::from(io::ErrorKind::UnexpectedEof)),
+            Ok(more) => count += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(count)
+}
+
 /// How the supervisor stands to whoever launched it.
 pub(crate) enum Mode {
     /// A process of its own; the outcome is told over the socket.
@@ -102,31 +121,33 @@ pub(crate) enum Mode {
 }
 
 impl Launch {
+    /// Its length goes before it.
     pub(crate) fn send(&self, stream: &mut UnixStream) -> io::Result<()> {
-        let mut bytes = Vec::new();
+        let mut bytes = vec![0; HEAD];
         self.put(&mut bytes);
-        stream.write_all(&bytes.len().to_ne_bytes())?;
+        let length = bytes.len() - HEAD;
+        bytes.splice(..HEAD, length.to_ne_bytes());
         stream.write_all(&bytes)
     }
 
     #[inline(never)]
     pub(crate) fn receive(stream: &mut UnixStream) -> io::Result<Box<Launch>> {
-        let mut length = [0; size_of::<usize>()];
-        stream.read_exact(&mut length)?;
-        let length = usize::from_ne_bytes(length);
-        if length > LONGEST {
+        let (mut usual, mut long) = ([0; USUAL], Vec::new());
+        let received = read_at_least(stream, &mut usual, HEAD)?;
+        let (head, _) = usual.split_first_chunk().ok_or(io::ErrorKind::InvalidData)?;
+        let whole = HEAD.saturating_add(usize::from_ne_bytes(*head));
+        if whole > LONGEST {
             return Err(io::Error::from(io::ErrorKind::InvalidData));
         }
-        let (mut usual, mut long) = ([0; USUAL], Vec::new());
-        let bytes = match usual.get_mut(..length) {
-            Some(bytes) => bytes,
-            None => {
-                long.resize(length, 0);
-                long.as_mut_slice()
-            }
+        let bytes = if whole <= USUAL {
+            usual.get_mut(..whole).unwrap_or(&mut [])
+        } else {
+            long.extend_from_slice(&usual);
+            long.resize(whole, 0);
+            long.as_mut_slice()
         };
-        stream.read_exact(bytes)?;
-        let launch = Launch::take(&mut &*bytes).map(Box::new);
-        launch.ok_or(io::ErrorKind::InvalidData.into())
+        stream.read_exact(bytes.get_mut(received..).unwrap_or(&mut []))?;
+        let launch = bytes.get(HEAD..).and_then(|mut fields| Launch::take(&mut fields));
+        launch.map(Box::new).ok_or(io::ErrorKind::InvalidData.into())
     }
 }

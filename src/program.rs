@@ -19,19 +19,17 @@ const DEFAULT_PATH: &str = "/bin:/usr/bin:/usr/local/bin";
 /// from `base`.
 pub(crate) fn find(word: &OsStr, search: Option<&OsStr>, base: &Path) -> Result<PathBuf, String> {
     let name = word.as_bytes();
-    let found = if name.contains(&b'/') {
+    let (found, is_file) = if name.contains(&b'/') {
         // Without the `./` of what was typed.
         let path: PathBuf = base.join(word).components().collect();
-        if fs::metadata(&path).is_err() {
+        let Ok(file) = fs::metadata(&path) else {
             return Err(LaunchError::CannotStat { program: name }.to_string());
-        }
-        path
+        };
+        (path, file.is_file())
     } else {
-        search_path(word, search, base)?
+        (search_path(word, search, base)?, true)
     };
-    let runnable = fs::metadata(&found).is_ok_and(|file| file.is_file())
-        && identity::may_execute(&found).is_ok();
-    if runnable {
+    if is_file && identity::may_execute(&found).is_ok() {
         Ok(found)
     } else {
         Err(LaunchError::NoPermissionToRun { program: name }.to_string())

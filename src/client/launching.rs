@@ -16,6 +16,7 @@ use crate::instance::{self, Survivor};
 use crate::launch::{Launch, Mode, Purpose, SUPERVISOR_NAME};
 use crate::messages::client::{Complain, exit};
 use crate::messages::supervisor::LaunchError;
+use crate::procfs;
 use crate::protocol::Outcome;
 use crate::sys::process::{self, Fork};
 use crate::sys::{anew, environment, identity, place};
@@ -171,6 +172,7 @@ impl Client {
         Launch {
             words: words.to_vec(),
             shown_as: self.invocation.shown_as(&self.name),
+            boot: procfs::boot_id(),
             base: self.base.clone(),
             user,
             socket: self.paths.socket.clone(),

@@ -34,14 +34,23 @@ pub(crate) fn mark(paths: &Paths) -> Span {
 /// The supervisor, whatever has become of its files; none where nothing tells.
 fn find(paths: &Paths) -> Option<Holder> {
     // Not to be closed by a supervisor itself: its own locks would go with it.
-    let of_directory = File::open(paths.directory()).ok().and_then(|directory| {
-        lock::holder(&directory, mark(paths)).filter(|holder| is_plausible(*holder, &directory))
-    });
-    of_directory.or_else(|| {
+    let directory = File::open(paths.directory()).ok();
+    directory.and_then(|directory| marker(paths, &directory)).or_else(|| {
         let flags = open_flags::NOFOLLOW | open_flags::NONBLOCK;
         let record = OpenOptions::new().read(true).custom_flags(flags).open(&paths.record).ok()?;
         lock::holder(&record, Span::Whole)
     })
+}
+
+/// Who has the byte of the directory that stands for this instance.
+fn marker(paths: &Paths, directory: &File) -> Option<Holder> {
+    lock::holder(directory, mark(paths)).filter(|holder| is_plausible(*holder, directory))
+}
+
+/// Whether the directory, which is open already, tells of a supervisor. Whether the
+/// record does is shown by trying to lock it.
+pub(crate) fn marks(paths: &Paths, directory: &File) -> bool {
+    marker(paths, directory).is_some()
 }
 
 /// Everybody who may read the directory can lock a byte of it; that must not

@@ -50,7 +50,7 @@ pub(crate) enum Claimed {
 }
 
 /// Claims the instance, in this boot, or says who has it.
-pub(crate) fn claim(paths: Paths, boot: String) -> Result<Claimed, String> {
+pub(crate) fn claim(paths: Paths, boot: &str) -> Result<Claimed, String> {
     let path = &paths.socket;
     if path.as_os_str().len() > socket::LONGEST_PATH {
         let longest = socket::LONGEST_PATH;
@@ -58,20 +58,22 @@ pub(crate) fn claim(paths: Paths, boot: String) -> Result<Claimed, String> {
     }
     let directory = lock_launches(paths.directory())?;
     let unwritable = |error: &io::Error| unable("write", &paths.record, error);
+    let mut is_locked = false;
     let record_file = loop {
-        match holder::summon(&paths, PATIENCE) {
-            Summoned::Nobody => {}
-            Summoned::Listens(mut stream) => return Ok(Claimed::Theirs(ask_status(&mut stream))),
-            Summoned::Silent(_) => {
-                let (socket, record) = (&*paths.socket, &*paths.record);
-                return Err(LaunchError::HolderSilent { socket, record }.to_string());
+        if is_locked || holder::marks(&paths, &directory) {
+            match holder::summon(&paths, PATIENCE) {
+                Summoned::Nobody => {}
+                Summoned::Listens(mut peer) => return Ok(Claimed::Theirs(ask_status(&mut peer))),
+                Summoned::Silent(_) => {
+                    let (socket, record) = (&*paths.socket, &*paths.record);
+                    return Err(LaunchError::HolderSilent { socket, record }.to_string());
+                }
             }
         }
         let file = open_record(&paths).map_err(|error| unwritable(&error))?;
+        is_locked = !lock::try_lock(&file).map_err(|error| unwritable(&error))?;
         // Whoever ended before us may have removed the file that we opened.
-        if lock::try_lock(&file).map_err(|error| unwritable(&error))?
-            && names(&paths.record, identity(&file))
-        {
+        if !is_locked && names(&paths.record, identity(&file)) {
             break file;
         }
     };
@@ -80,7 +82,7 @@ pub(crate) fn claim(paths: Paths, boot: String) -> Result<Claimed, String> {
     let (survivor, found) = find_survivor(&record_file, &paths)?;
     let (program, seen) = found.map_or((None, None), |found| (found.program, found.seen));
     let supervisor = Pid::new(process::own_pid());
-    let record = Record { boot, supervisor, program, seen };
+    let record = Record { boot: boot.to_string(), supervisor, program, seen };
     let mut claim = Claim { paths, directory, record_file, record, socket: None };
     if let Err(error) = write_record(&claim.record_file, &claim.record) {
         claim.release();

@@ -24,7 +24,6 @@ use crate::eventlog::EventLog;
 use crate::instance::{Paths, Survivor};
 use crate::launch::{Launch, Mode};
 use crate::messages::supervisor::{LaunchError, LogMessage};
-use crate::procfs;
 use crate::program;
 use crate::protocol::Outcome;
 use crate::sys::descriptor::{self, StandardStream};
@@ -80,14 +79,14 @@ pub(crate) fn run_launched(socket: io::Result<UnixStream>) -> u8 {
     process::set_name(c"zdaemon");
     let received = socket.and_then(|mut stream| {
         // While the client may still find out what we are to do.
-        let boot = get_ready(Some(stream.as_fd()));
+        let_go(Some(stream.as_fd()));
         let launch = Launch::receive(&mut stream)?;
-        Ok((launch, Mode::Detached(stream), boot))
+        Ok((launch, Mode::Detached(stream)))
     });
     match received {
-        Ok((mut launch, mode, boot)) => {
+        Ok((mut launch, mode)) => {
             title::show_as(&std::mem::take(&mut launch.shown_as));
-            begin(launch, mode, boot)
+            begin(launch, mode)
         }
         // The client does not need us.
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => 0,
@@ -105,22 +104,20 @@ pub(crate) fn run(launch: Box<Launch>, mode: Mode) -> u8 {
         Mode::Detached(stream) => Some(stream.as_fd()),
         Mode::Attached => None,
     };
-    let boot = get_ready(report);
-    begin(launch, mode, boot)
+    let_go(report);
+    begin(launch, mode)
 }
 
-/// Lets go of all that was inherited but the standard streams and `keep`; which boot
-/// this is.
-fn get_ready(keep: Option<BorrowedFd<'_>>) -> String {
+/// Of all that was inherited but the standard streams and `keep`.
+fn let_go(keep: Option<BorrowedFd<'_>>) {
     signal::reset_all();
     descriptor::close_inherited(keep);
-    procfs::boot_id()
 }
 
-fn begin(launch: Box<Launch>, mode: Mode, boot: String) -> u8 {
+fn begin(launch: Box<Launch>, mode: Mode) -> u8 {
     let attached = matches!(mode, Mode::Attached);
     let purpose = launch.purpose;
-    let prepared = prepare(launch, attached, boot);
+    let prepared = prepare(launch, attached);
     match (prepared, mode) {
         (Ok((mut supervisor, survivor)), mode) => {
             if let Mode::Detached(stream) = mode {
@@ -178,18 +175,14 @@ impl Ownership {
 /// On the heap, and in a function of its own, so that what is needed once takes
 /// none of the stack that the loop stands on for years.
 #[inline(never)]
-fn prepare(
-    launch: Box<Launch>,
-    attached: bool,
-    boot: String,
-) -> Result<(Box<Supervisor>, Survivor), Refusal> {
+fn prepare(launch: Box<Launch>, attached: bool) -> Result<(Box<Supervisor>, Survivor), Refusal> {
     signal::disarm_write_signals()?;
     let signals = SelfPipe::catch(&CAUGHT)?;
     if !attached {
         // An error means that it leads one already.
         let _ = process::start_session();
     }
-    let mut ownership = take_ownership(&launch, boot)?;
+    let mut ownership = take_ownership(&launch)?;
     let parts = match assemble(launch, &mut ownership, attached) {
         Ok(parts) => parts,
         Err(why) => {
@@ -243,15 +236,15 @@ fn longest_reply(recipe: &Recipe) -> usize {
 /// Claims the instance as the user we are to be, writes the pid file as the
 /// user whose directory it is in, and becomes that user for good.
 #[inline(never)]
-fn take_ownership(launch: &Launch, boot: String) -> Result<Ownership, Refusal> {
+fn take_ownership(launch: &Launch) -> Result<Ownership, Refusal> {
     let paths = Paths::new(&launch.socket);
     let claimed = match &launch.user {
         Some(user) => {
-            let claim = || claim(paths, boot);
+            let claim = || claim(paths, &launch.boot);
             identity::while_user(user.uid, user.gid, &user.groups, claim)
                 .map_err(|error| Refusal::Because(unable_to_switch(user, &error)))?
         }
-        None => claim(paths, boot),
+        None => claim(paths, &launch.boot),
     };
     let (claim, survivor) = match claimed? {
         Claimed::Ours(claim, survivor) => (claim, survivor),
