@@ -47,6 +47,10 @@ pub(crate) trait Answer {
 
     /// What has happened by now and was not announced yet.
     fn news(&mut self) -> &mut Outbox;
+
+    /// It has come to its end. Whoever asks now hears nothing, and asks again: then
+    /// nobody is there, which is the truth.
+    fn is_over(&self) -> bool;
 }
 
 struct Connection {
@@ -219,6 +223,9 @@ impl Control {
     }
 
     fn serve_seat(&mut self, seat: usize, now: Mono, who: &mut dyn Answer) {
+        if who.is_over() {
+            return;
+        }
         // Whoever begins to wait only now must not hear what happened before.
         self.announce(now, who);
         let may_hold = self.may_hold();

@@ -120,6 +120,10 @@ impl Answer for Core {
         &mut self.outbox
     }
 
+    fn is_over(&self) -> bool {
+        self.finished.is_some()
+    }
+
     fn answer(&mut self, request: Request<'_>, uid: u32, reply: &mut String) -> After {
         let (hold, waiting) = match request {
             Request::Start(hold) => {

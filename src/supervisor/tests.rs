@@ -24,6 +24,8 @@ const MEMORY: usize = 64 << 10;
 struct Counter {
     asked: usize,
     holds: bool,
+    /// So many answers are its last.
+    last: usize,
     news: Outbox,
 }
 
@@ -36,6 +38,10 @@ impl Answer for Counter {
 
     fn news(&mut self) -> &mut Outbox {
         &mut self.news
+    }
+
+    fn is_over(&self) -> bool {
+        self.asked >= self.last
     }
 }
 
@@ -53,7 +59,7 @@ impl Server {
         Server {
             path,
             control: Control::new(listener, 100),
-            who: Counter { asked: 0, holds: false, news: Outbox::new() },
+            who: Counter { asked: 0, holds: false, last: usize::MAX, news: Outbox::new() },
         }
     }
 
@@ -161,4 +167,22 @@ fn who_begins_to_wait_is_not_told_what_happened_before() {
     assert_eq!(&bytes[..count], b"answer\noutcome=down\n");
     let count = late.read(&mut bytes).expect("an answer");
     assert_eq!(&bytes[..count], b"answer\n");
+}
+
+/// Else it would be told of a supervisor that is no longer there when it hears it.
+#[test]
+fn who_asks_when_all_is_over_hears_nothing() {
+    let mut server = Server::new("over");
+    server.who.last = 1;
+    let mut clients = [server.client(), server.client()];
+    for client in &mut clients {
+        client.write_all(b"status\n").expect("a listener");
+    }
+    server.turn();
+    server.turn();
+    let mut bytes = [0; 100];
+    let [first, second] = &mut clients;
+    assert_eq!(first.read(&mut bytes).expect("an answer"), b"answer\n".len());
+    let nothing = second.read(&mut bytes).map_err(|error| error.kind());
+    assert_eq!(nothing, Err(ErrorKind::WouldBlock));
 }
