@@ -264,7 +264,8 @@ def capture(peers, size):
                 found[name][f"{place} {label}: CPU s/GiB"] = median([used for _, used in values])
     for name, peer in ways.items():
         if name == OURS:
-            found[name]["lone line, ms"] = lone_line(peer)
+            # what a pause of the machine has lengthened is one of them, what takes long is all
+            found[name]["lone line, ms"] = median([lone_line(peer) for _ in range(size.rounds)])
     return found
 
 

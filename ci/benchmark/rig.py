@@ -74,6 +74,19 @@ def processor_seconds(pid):
     return (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def forget_environment():
+    """It is copied into the memory of each process, so it must not depend on who measures."""
+    for name in set(os.environ) - {"PATH"}:
+        del os.environ[name]
+
+
+def stolen_seconds():
+    """For how long the host of a virtual machine has kept its processors from it, all of them together. Where that is
+    much of the time, times vary, and those of commands that wake others the most."""
+    times = read("/proc/stat").partition("\n")[0].split()
+    return int(times[8]) / os.sysconf("SC_CLK_TCK") if len(times) > 8 else 0
+
+
 def switches(pid):
     """How often it was put on or off a processor, so that a process for which this stays was not running."""
     total = 0
