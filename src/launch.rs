@@ -126,7 +126,9 @@ impl Launch {
         let mut bytes = vec![0; HEAD];
         self.put(&mut bytes);
         let length = bytes.len() - HEAD;
-        bytes.splice(..HEAD, length.to_ne_bytes());
+        if let Some(head) = bytes.first_chunk_mut() {
+            *head = length.to_ne_bytes();
+        }
         stream.write_all(&bytes)
     }
 

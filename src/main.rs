@@ -1,17 +1,18 @@
 //! zdaemon: runs any program as a Unix daemon and keeps it running.
 //!
 //! One binary, three parts. A *client* parses, asks or launches the supervisor,
-//! waits for the event and says what happened. A *supervisor* is this binary
-//! executed anew by a client that hands it a `launch`: one thread, one poll, and
-//! nothing in memory that only a client needs. The *program* leads a session of
-//! its own below it.
+//! waits for the event and says what happened. A *supervisor* is a copy of a client
+//! that has done nothing yet, or this binary executed anew; a client hands it a
+//! `launch`: one thread, one poll, and nothing in memory that only a client needs.
+//! The *program* leads a session of its own below it.
 //!
-//! The life of a `start`: `cli` reads the arguments, and while a supervisor is
-//! executed `config` reads the file; `client::start_stop` finds nobody at the
-//! socket and hands over the launch; the supervisor (`supervisor::run_launched`)
-//! claims the instance, opens log, transcript and socket, starts the program held
-//! back, records it and lets it go; `supervisor::machine` says when it is up; the
-//! outcome goes back over the socket pair that the client reads.
+//! The life of a `start`: a supervisor is begun, and while it lets go of what it has
+//! inherited `cli` reads the arguments and `config` the file; `client::start_stop`
+//! finds nobody at the socket and hands over the launch; the supervisor
+//! (`supervisor::run_launched`) claims the instance, opens log, transcript and
+//! socket, starts the program held back, records it and lets it go;
+//! `supervisor::machine` says when it is up; the outcome goes back over the
+//! socket pair that the client reads.
 
 #![cfg_attr(not(test), no_main)]
 

@@ -3,7 +3,7 @@
 //! `/proc`. Signals nobody.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::MetadataExt;
 
 use crate::vocabulary::Pid;
@@ -56,7 +56,23 @@ pub(crate) fn user(pid: Pid) -> Option<u32> {
 
 /// The beginning of one of the process's files.
 fn read(pid: Pid, name: &str, text: &mut [u8]) -> Option<usize> {
-    File::open(path(pid, name, &mut [0; 32])?).ok()?.read(text).ok()
+    beginning(path(pid, name, &mut [0; 32])?, text)
+}
+
+/// As much of a file as there is and fits. The kernel gives one of these whole, but
+/// half a name or number would be another one.
+fn beginning(path: &str, text: &mut [u8]) -> Option<usize> {
+    let mut file = File::open(path).ok()?;
+    let mut length = 0;
+    while let Some(rest) = text.get_mut(length..).filter(|rest| !rest.is_empty()) {
+        match file.read(rest) {
+            Ok(0) => break,
+            Ok(count) => length += count,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(_) => return None,
+        }
+    }
+    Some(length)
 }
 
 fn path<'a>(pid: Pid, name: &str, room: &'a mut [u8; 32]) -> Option<&'a str> {
@@ -114,10 +130,9 @@ pub(crate) fn processes() -> impl Iterator<Item = (Pid, Stat)> {
 /// A name that is new with each boot; empty where the kernel tells none.
 pub(crate) fn boot_id() -> String {
     let mut text = [0; 64];
-    let read =
-        File::open("/proc/sys/kernel/random/boot_id").and_then(|mut file| file.read(&mut text));
-    let text = read.ok().and_then(|length| std::str::from_utf8(text.get(..length)?).ok());
-    text.unwrap_or_default().trim().to_string()
+    let length = beginning("/proc/sys/kernel/random/boot_id", &mut text);
+    let name = length.and_then(|length| std::str::from_utf8(text.get(..length)?).ok());
+    name.unwrap_or_default().trim().to_string()
 }
 
 #[cfg(test)]

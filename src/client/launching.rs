@@ -33,16 +33,16 @@ const ATTEMPTS: usize = 5;
 pub(crate) struct Early(Option<(Pid, UnixStream)>);
 
 /// Which of the two a process is, once there are two.
-pub(crate) enum Begun<T> {
-    Client(T),
+pub(crate) enum Begun {
+    /// None where nothing looks like a start, and where there can be no other
+    /// process: it saves time and nothing else.
+    Client(Option<Early>),
     /// Its end of the socket to the client.
     Supervisor(UnixStream),
 }
 
 impl Early {
-    /// None where nothing looks like a start, and where there can be no other
-    /// process: it saves time and nothing else.
-    pub(crate) fn begin(arguments: &[OsString]) -> Begun<Option<Early>> {
+    pub(crate) fn begin(arguments: &[OsString]) -> Begun {
         if arguments.iter().all(|word| word != "start") {
             return Begun::Client(None);
         }
@@ -128,7 +128,8 @@ impl Client {
         Ok(wait)
     }
 
-    /// A new process that has its launch, and our end of the socket to it.
+    /// A new process that has its launch, and our end of the socket to it. For a
+    /// client that has filled its memory, or whose environment is not the program's.
     fn start_supervisor(&self, launch: Launch) -> io::Result<(Pid, UnixStream)> {
         let (mut ours, theirs) = UnixStream::pair()?;
         let environment = merge::merged_environment(&self.settings);

@@ -84,10 +84,7 @@ pub(crate) fn run_launched(socket: io::Result<UnixStream>) -> u8 {
         Ok((launch, Mode::Detached(stream)))
     });
     match received {
-        Ok((mut launch, mode)) => {
-            title::show_as(&std::mem::take(&mut launch.shown_as));
-            begin(launch, mode)
-        }
+        Ok((launch, mode)) => begin(launch, mode),
         // The client does not need us.
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => 0,
         Err(_) => {
@@ -114,7 +111,8 @@ fn let_go(keep: Option<BorrowedFd<'_>>) {
     descriptor::close_inherited(keep);
 }
 
-fn begin(launch: Box<Launch>, mode: Mode) -> u8 {
+fn begin(mut launch: Box<Launch>, mode: Mode) -> u8 {
+    title::show_as(&std::mem::take(&mut launch.shown_as));
     let attached = matches!(mode, Mode::Attached);
     let purpose = launch.purpose;
     let prepared = prepare(launch, attached);

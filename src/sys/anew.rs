@@ -1,6 +1,6 @@
-//! This binary executed anew, as a process that has nothing of this one's memory:
-//! how it is started, and the socket that it finds. What is said over that is not
-//! known here.
+//! This binary executed anew, as a process that has nothing of this one's memory
+//! and an environment of its own: how it is started, and the socket that it finds.
+//! What is said over that is not known here.
 
 use std::ffi::OsString;
 use std::io;
