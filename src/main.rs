@@ -113,27 +113,27 @@ fn work_of(role: Role) -> fn(String, Vec<OsString>) -> u8 {
         Role::InstanceMaker => |name, arguments| {
             scaffold::mkinstance(&name, &arguments, &mut io::stdout(), &mut io::stderr())
         },
-        Role::Control => {
-            |name, arguments| run_client(name, arguments, Client::run, client::help_text, false)
-        }
-        Role::ZeoControl => {
-            |name, arguments| run_client(name, arguments, Client::run, client::help_text, true)
-        }
-        Role::Supervisor => |name, arguments| {
-            run_client(name, arguments, Client::supervise, client::supervisor_help_text, false)
-        },
+        Role::Control => |name, arguments| run_client(name, arguments, &CONTROL),
+        Role::ZeoControl => |name, arguments| run_client(name, arguments, &ZEO_CONTROL),
+        Role::Supervisor => |name, arguments| run_client(name, arguments, &SUPERVISOR),
     }
 }
 
-fn run_client(
-    name: String,
-    arguments: Vec<OsString>,
+/// In what the roles of a client differ.
+struct Part {
     work: fn(&mut Client) -> u8,
     help: fn(&str) -> String,
     foreign_sections: bool,
-) -> u8 {
+}
+
+const CONTROL: Part = Part { work: Client::run, help: client::help_text, foreign_sections: false };
+const ZEO_CONTROL: Part = Part { foreign_sections: true, ..CONTROL };
+const SUPERVISOR: Part =
+    Part { work: Client::supervise, help: client::supervisor_help_text, foreign_sections: false };
+
+fn run_client(name: String, arguments: Vec<OsString>, part: &Part) -> u8 {
     match Early::begin(&arguments) {
-        Begun::Client(early) => be_client(name, arguments, work, help, foreign_sections, early),
+        Begun::Client(early) => be_client(name, arguments, part, early),
         Begun::Supervisor(socket) => {
             drop((name, arguments));
             supervisor::run_launched(Ok(socket))
@@ -143,14 +143,7 @@ fn run_client(
 
 /// Not inlined for the reason that `work_of` gives.
 #[inline(never)]
-fn be_client(
-    name: String,
-    arguments: Vec<OsString>,
-    work: fn(&mut Client) -> u8,
-    help: fn(&str) -> String,
-    foreign_sections: bool,
-    early: Option<Early>,
-) -> u8 {
+fn be_client(name: String, arguments: Vec<OsString>, part: &Part, early: Option<Early>) -> u8 {
     let base = env::current_dir().unwrap_or_else(|_| "/".into());
     let usage = |why: &config::Error| {
         complain(&Complain::Usage { why, program: &name });
@@ -159,7 +152,7 @@ fn be_client(
     let mut invocation: Invocation = match cli::parse(&arguments, &base) {
         Ok(Parsed::Run(invocation)) => invocation,
         Ok(Parsed::Help) => {
-            print_line(&help(&name));
+            print_line(&(part.help)(&name));
             return exit::DONE;
         }
         Ok(Parsed::Version) => {
@@ -168,10 +161,10 @@ fn be_client(
         }
         Err(error) => return usage(&error),
     };
-    invocation.given.foreign_sections |= foreign_sections;
+    invocation.given.foreign_sections |= part.foreign_sections;
     match Client::new(name.clone(), invocation, base, supervisor::run, arguments, early) {
         // The process ends with its work: nobody has to take the client apart.
-        Ok(client) => work(&mut ManuallyDrop::new(client)),
+        Ok(client) => (part.work)(&mut ManuallyDrop::new(client)),
         Err(error) => usage(&error),
     }
 }
