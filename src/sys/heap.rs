@@ -21,8 +21,6 @@ pub(crate) fn allocations() -> u64 {
     HEAP.allocations()
 }
 
-/// Before another page of this size is touched, what came back is used up.
-const PAGE: usize = 4096;
 /// Alignment of every block; also the smallest one.
 const GRAIN: usize = 16;
 /// Sizes from one power of two to the next are rounded up to one of so many.
@@ -105,8 +103,8 @@ impl State {
         Some(block)
     }
 
-    /// A block of a longer class that came back, cut to this one. What is over is
-    /// kept.
+    /// A block of a longer class that came back, cut to this one: better than to come
+    /// nearer to the next page. What is over is kept.
     fn cut(&mut self, class: usize) -> Option<*mut u8> {
         let longer = self.has_free.checked_shr(class as u32).filter(|bits| *bits != 0)?;
         let longer = class + longer.trailing_zeros() as usize;
@@ -160,23 +158,12 @@ impl<const SIZE: usize> Heap<SIZE> {
         (block as usize).checked_sub(self.base() as usize).filter(|offset| *offset < SIZE)
     }
 
-    /// Whether the last byte of a block that begins there lies on another page than
-    /// the byte before it.
-    fn ends_on_another_page(&self, offset: usize, length: usize) -> bool {
-        let begin = self.base() as usize + offset;
-        (begin - 1) / PAGE != (begin + length - 1) / PAGE
-    }
-
     /// A block of the arena, and whether it holds zeros; null if there is no
     /// room. One of `long` bytes or more stands apart.
     fn take(&self, size: usize, long: usize) -> (*mut u8, bool) {
         let state = self.state();
         let (class, length) = class_of(size);
-        let mut kept = state.pop(class);
-        if kept.is_none() && self.ends_on_another_page(state.used, length) {
-            kept = state.cut(class);
-        }
-        if let Some(block) = kept {
+        if let Some(block) = state.pop(class).or_else(|| state.cut(class)) {
             return (block, false);
         }
         if length > SIZE - state.used - state.long {
@@ -339,28 +326,18 @@ mod tests {
     }
 
     #[test]
-    fn a_longer_block_that_came_back_is_cut_before_another_page_is_touched() {
-        let heap: Box<Heap<16_384>> = Box::new(Heap::new());
+    fn a_longer_block_that_came_back_is_cut_before_more_is_taken() {
+        let heap: Box<Heap<4096>> = Box::new(Heap::new());
         let layout = |size| Layout::from_size_align(size, 8).unwrap();
-        let page = |place: *mut u8| place as usize / PAGE;
-        // A page begins, so the next one is far away.
-        let mut last = plain(&heap, layout(16));
-        while page(last) == page(last.wrapping_add(16)) {
-            last = plain(&heap, layout(16));
-        }
         let long = plain(&heap, layout(448));
+        let last = plain(&heap, layout(16));
         fill(long, 448, 1);
         check_and_free(&heap, long, layout(448), 1);
-        let fresh = plain(&heap, layout(3584));
-        assert_eq!(fresh, long.wrapping_add(448));
-        // So much is left of the page: 64 bytes.
-        let pieces = [(0, 100), (112, 300)];
+        let pieces = [(0, 100), (112, 300), (432, 16)];
         for (place, size) in pieces {
             assert_eq!(plain(&heap, layout(size)), long.wrapping_add(place), "{size}");
         }
-        assert_eq!(plain(&heap, layout(64)), fresh.wrapping_add(3584));
-        assert_eq!(plain(&heap, layout(16)), long.wrapping_add(432));
-        assert_eq!(page(plain(&heap, layout(16))), page(fresh) + 1);
+        assert_eq!(plain(&heap, layout(16)), last.wrapping_add(16));
     }
 
     #[test]
