@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::{Client, Exit, complain};
 use crate::instance::holder::{self, Summoned};
 use crate::messages::client::{Complain, exit};
-use crate::messages::supervisor::{ControlReply, LaunchError};
+use crate::messages::supervisor::{LaunchError, SUPERSEDED};
 use crate::protocol::Status;
 use crate::sys::{clock, identity, poll, socket};
 use crate::vocabulary::Pid;
@@ -142,7 +142,7 @@ fn is_time_out(error: &io::Error) -> bool {
 /// Whether the supervisor gave our seat away before it had read our request.
 pub(super) fn is_turned_away(reply: &[u8]) -> bool {
     let line = reply.strip_suffix(b"\n").unwrap_or(reply);
-    line == ControlReply::Superseded.to_string().as_bytes()
+    line == SUPERSEDED.as_bytes()
 }
 
 /// The process that a status names, if the program runs.

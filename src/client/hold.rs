@@ -11,7 +11,7 @@ use super::ask::{ANSWER_LIMIT, LONGEST_REPLY, PAUSE, is_turned_away};
 use super::watcher::{Watcher, Woken};
 use super::{Client, Exit, complain};
 use crate::messages::client::Complain;
-use crate::messages::supervisor::{ControlReply, LaunchError};
+use crate::messages::supervisor::{EXITING_NOW, LaunchError};
 use crate::protocol::{Line, Outcome, Status};
 use crate::quote::Clean;
 use crate::sys::{clock, descriptor, poll};
@@ -236,7 +236,7 @@ fn read_held(lines: &mut Lines, watcher: &mut Watcher) -> Held {
                 }
                 Line::Other(reply) => {
                     lines.turned_away |= is_turned_away(reply.as_bytes());
-                    lines.ending |= reply == ControlReply::ExitingNow.to_string();
+                    lines.ending |= reply == EXITING_NOW;
                 }
             }
         }

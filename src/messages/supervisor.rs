@@ -353,6 +353,10 @@ impl fmt::Display for WaiterNote<'_> {
     }
 }
 
+/// By these two a client knows that it has to ask anew.
+pub(crate) const SUPERSEDED: &str = "Command superseded by new command";
+pub(crate) const EXITING_NOW: &str = "Exiting now";
+
 /// The text of a reply on the control socket.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum ControlReply<'a> {
@@ -385,7 +389,7 @@ impl fmt::Display for ControlReply<'_> {
             ControlReply::AlreadyStopped => f.write_str("Application already stopped"),
             ControlReply::WillRestart => f.write_str("Sent SIGTERM; will restart later"),
             ControlReply::WillExit => f.write_str("Sent SIGTERM; will exit later"),
-            ControlReply::ExitingNow => f.write_str("Exiting now"),
+            ControlReply::ExitingNow => f.write_str(EXITING_NOW),
             ControlReply::Signalled(number) => write!(f, "Signal {number} sent"),
             ControlReply::NotRunning => f.write_str("Application not running"),
             ControlReply::BadSignal(text) => write!(f, "Bad signal {}", Quoted(text)),
@@ -398,7 +402,7 @@ impl fmt::Display for ControlReply<'_> {
             ControlReply::Unknown(word) => {
                 write!(f, "Unknown command {}; 'help' for a list", Quoted(word))
             }
-            ControlReply::Superseded => f.write_str("Command superseded by new command"),
+            ControlReply::Superseded => f.write_str(SUPERSEDED),
             ControlReply::NotPermitted => {
                 f.write_str("Not permitted: neither root nor the user of this daemon manager")
             }
