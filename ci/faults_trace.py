@@ -152,6 +152,7 @@ CALLS = {
     434: ("pidfd_open", "EMFILE ENOSYS"),
     435: ("clone3", "EAGAIN ENOMEM ENOSYS"),
     436: ("close_range", "EINTR ENOSYS"),
+    437: ("openat2", "EACCES ELOOP EMFILE ENOMEM ENOSYS"),
     439: ("faccessat2", "EACCES ENOENT ENOSYS"),
 }
 # Calls that may move fewer bytes than asked for.

@@ -190,6 +190,23 @@ fn without_close_range_nothing_is_inherited_either() {
     sandbox.holds_only(&["app.conf", "more", "out.log"]);
 }
 
+/// The way to the record, to a log and to the transcript is walked step by step where
+/// the kernel cannot look for links on it.
+#[test]
+fn without_openat2_all_files_are_found_too() {
+    let sandbox = Sandbox::logged("program ./says\nsettle-time 0\ntranscript out.log");
+    if !can_trace(&sandbox) {
+        return skip("needs strace");
+    }
+    sandbox.script("says", "echo hello; exec sleep 1000");
+    let start = zd_in_a_kernel(&sandbox, "openat2", "ENOSYS", "start");
+    sandbox.wait_for_event("spawned process pid=");
+    sandbox.wait_for_text("out.log", "hello\n");
+    sandbox.zd(&["stop"]).exits(0);
+    start.output().exits(0);
+    sandbox.holds_only(&["app.conf", "events.log", "out.log", "says"]);
+}
+
 /// Where the kernel can neither move output nor look at it without taking it out,
 /// each byte arrives all the same.
 #[test]
