@@ -220,6 +220,21 @@ class Life:
         if status == 0 and f"pid={program}" not in said and not self.strikes_the_program():
             raise Violation(f"untrue: {program} runs after {what}")
         self.status_is_true()
+        self.is_heard()
+
+    def is_heard(self):
+        """Until what the program said has been copied: a supervisor that is killed when it has just told the program to
+        end leaves it in a pipe that ends with both. Whether it is there is asked at the end."""
+        supervisor, program = self.settled()
+        path = f"{self.box}/log/transcript"
+        if supervisor is None or program is None or not os.path.exists(path) or self.may_lose_output():
+            return
+
+        def has_line():
+            with open(path, errors="replace") as file:
+                return f"up {program}\n" in file.read()
+
+        self.orphans.wait(2, has_line)
 
     def stops(self, traced=False):
         status, _, what = self.command("stop", traced)
@@ -254,6 +269,7 @@ class Life:
             if not self.orphans.wait(3.5, lambda: self.processes()[1] or not self.processes()[0]):
                 raise Violation("down: no new program after a crash")
             self.status_is_true()
+        self.is_heard()
 
     def loses_supervisor(self):
         supervisor, _ = self.settled()
