@@ -32,6 +32,9 @@ pub(super) unsafe fn remember(words: &[*mut libc::c_char]) {
 /// may use the arguments themselves any more.
 pub(crate) fn show_as(words: &[OsString]) {
     let (place, length) = (PLACE.load(Ordering::Relaxed), LENGTH.load(Ordering::Relaxed));
+    if place.is_null() {
+        return;
+    }
     let mut bytes = Vec::new();
     for word in words {
         bytes.extend_from_slice(word.as_bytes());
